@@ -1,0 +1,234 @@
+//! What the operator is told of a drop, and how often.
+
+use crate::cause::Cause;
+use crate::key::Address;
+use crate::parse::Packet;
+use crate::parse::transport::Transport;
+use crate::schema::InterfaceSlot;
+use crate::time::Nanos;
+
+/// One drop, and how many like it came before.
+///
+/// Numbers are in the order of the machine, ports and addresses in that of the wire.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    time: u64,
+    folded: u32,
+    sequence: u32,
+    source: [u8; 16],
+    destination: [u8; 16],
+    source_port: [u8; 2],
+    destination_port: [u8; 2],
+    flags: u16,
+    window: u16,
+    interface: u32,
+    cause: u8,
+    _unused: [u8; 3],
+}
+
+/// Bytes of one event.
+pub const EVENT_LENGTH: usize = size_of::<Event>();
+
+const _: () = assert!(EVENT_LENGTH == 64, "one cache line");
+
+impl Event {
+    /// The event of `packet`, dropped for `cause` on an interface; `folded` others of the same source and
+    /// cause were not told since the last one that was.
+    pub fn new(time: Nanos, interface: InterfaceSlot, cause: Cause, packet: &Packet, folded: u32) -> Event {
+        let mut event = Event {
+            time: time.0,
+            folded,
+            sequence: 0,
+            source: Address::of_source(&packet.addresses).bytes(),
+            destination: Address::of_destination(&packet.addresses).bytes(),
+            source_port: [0; 2],
+            destination_port: [0; 2],
+            flags: 0,
+            window: 0,
+            interface: interface.number(),
+            cause: cause.index(),
+            _unused: [0; 3],
+        };
+        match packet.transport {
+            Transport::Tcp(segment) => {
+                event.source_port = segment.ports.source.wire();
+                event.destination_port = segment.ports.destination.wire();
+                event.sequence = segment.sequence;
+                event.flags = segment.flags.bits();
+                event.window = segment.window;
+            }
+            Transport::Udp(ports) | Transport::Sctp(ports) => {
+                event.source_port = ports.source.wire();
+                event.destination_port = ports.destination.wire();
+            }
+            Transport::Icmp(_) | Transport::Other(_) => {}
+        }
+        event
+    }
+
+    /// Reads an event from the bytes of the ring buffer; `None` where their number is wrong.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Event> {
+        if bytes.len() != EVENT_LENGTH {
+            return None;
+        }
+        Some(Event {
+            time: u64::from_ne_bytes(chunk(bytes, 0)?),
+            folded: u32::from_ne_bytes(chunk(bytes, 8)?),
+            sequence: u32::from_ne_bytes(chunk(bytes, 12)?),
+            source: chunk(bytes, 16)?,
+            destination: chunk(bytes, 32)?,
+            source_port: chunk(bytes, 48)?,
+            destination_port: chunk(bytes, 50)?,
+            flags: u16::from_ne_bytes(chunk(bytes, 52)?),
+            window: u16::from_ne_bytes(chunk(bytes, 54)?),
+            interface: u32::from_ne_bytes(chunk(bytes, 56)?),
+            cause: u8::from_ne_bytes(chunk(bytes, 60)?),
+            _unused: [0; 3],
+        })
+    }
+
+    /// When it happened, on the kernel's monotonic clock.
+    pub fn time(&self) -> Nanos {
+        Nanos(self.time)
+    }
+
+    /// How many drops of the same source and cause were not told since the last one that was.
+    pub fn folded(&self) -> u32 {
+        self.folded
+    }
+
+    /// TCP sequence number; 0 where there is none.
+    pub fn sequence(&self) -> u32 {
+        self.sequence
+    }
+
+    /// Who sent the packet, as it claimed: 16 bytes, IPv4 in its mapped form.
+    pub fn source(&self) -> [u8; 16] {
+        self.source
+    }
+
+    /// Whom it was for: 16 bytes, IPv4 in its mapped form.
+    pub fn destination(&self) -> [u8; 16] {
+        self.destination
+    }
+
+    /// The sender's port; 0 where there is none.
+    pub fn source_port(&self) -> u16 {
+        u16::from_be_bytes(self.source_port)
+    }
+
+    /// The port that was probed; 0 where there is none.
+    pub fn destination_port(&self) -> u16 {
+        u16::from_be_bytes(self.destination_port)
+    }
+
+    /// TCP flags, the low twelve bits: see [`TcpFlags`](crate::classify::TcpFlags).
+    pub fn flags(&self) -> u16 {
+        self.flags
+    }
+
+    /// TCP window, unscaled.
+    pub fn window(&self) -> u16 {
+        self.window
+    }
+
+    /// On which interface; `None` where a newer program counts further than this code does.
+    pub fn interface(&self) -> Option<InterfaceSlot> {
+        InterfaceSlot::new(self.interface)
+    }
+
+    /// Why it was dropped; `None` where a newer program knows causes that this code does not.
+    pub fn cause(&self) -> Option<Cause> {
+        Cause::from_index(self.cause)
+    }
+}
+
+fn chunk<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
+}
+
+/// How long a source and cause stay silent after an event, in nanoseconds.
+pub const EVENT_INTERVAL: u64 = Nanos::SECOND;
+
+/// One slot of the table that limits the rate of events.
+///
+/// The table is direct-mapped and of fixed size, so it bounds the rate of all events together, also when a
+/// flood comes from more sources than could be kept apart: a slot that told less than [`EVENT_INTERVAL`] ago
+/// tells nothing more, whoever asks. Counters do not depend on it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventGate {
+    told_at: u64,
+    tag: u32,
+    folded: u32,
+}
+
+const _: () = assert!(size_of::<EventGate>() == 16);
+
+/// What a gate says to one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Tell it, and that `folded` others like it were not told.
+    Tell {
+        /// Drops of the same source and cause that were not told since the last one that was.
+        folded: u32,
+    },
+    /// Withhold it.
+    Fold,
+}
+
+impl EventGate {
+    /// Asks for one more event of the source and cause whose spread is `spread`: the gate afterwards, and
+    /// its answer. The lower bits of the spread have chosen the slot; the upper half tells who holds it.
+    pub fn ask(self, spread: u64, now: Nanos) -> (EventGate, Answer) {
+        let [.., t0, t1, t2, t3] = spread.to_le_bytes();
+        let tag = u32::from_le_bytes([t0, t1, t2, t3]);
+        let same = self.tag == tag;
+        if now.since(Nanos(self.told_at)) < EVENT_INTERVAL && self.told_at != 0 {
+            let folded = self.folded.saturating_add(u32::from(same));
+            return (EventGate { folded, ..self }, Answer::Fold);
+        }
+        let folded = if same { self.folded } else { 0 };
+        (EventGate { told_at: now.0, tag, folded: 0 }, Answer::Tell { folded })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: u64 = 0x1111_1111_0000_0000;
+    const OTHER: u64 = 0x2222_2222_0000_0000;
+
+    #[test]
+    fn the_first_is_told_and_the_next_ones_are_folded_into_the_one_after_the_interval() {
+        let start = Nanos(5 * EVENT_INTERVAL);
+        let (gate, first) = EventGate::default().ask(ONE, start);
+        assert_eq!(first, Answer::Tell { folded: 0 });
+        let (gate, second) = gate.ask(ONE, start.after(1));
+        assert_eq!(second, Answer::Fold);
+        let (gate, third) = gate.ask(ONE, start.after(EVENT_INTERVAL - 1));
+        assert_eq!(third, Answer::Fold);
+        let (_, fourth) = gate.ask(ONE, start.after(EVENT_INTERVAL));
+        assert_eq!(fourth, Answer::Tell { folded: 2 });
+    }
+
+    #[test]
+    fn another_source_in_the_same_slot_waits_and_takes_no_blame() {
+        let start = Nanos(5 * EVENT_INTERVAL);
+        let (gate, _) = EventGate::default().ask(ONE, start);
+        let (gate, crowded_out) = gate.ask(OTHER, start.after(1));
+        assert_eq!(crowded_out, Answer::Fold);
+        let (gate, _) = gate.ask(ONE, start.after(2));
+        let (_, taken_over) = gate.ask(OTHER, start.after(EVENT_INTERVAL));
+        assert_eq!(taken_over, Answer::Tell { folded: 0 });
+    }
+
+    #[test]
+    fn bytes_of_another_length_are_no_event() {
+        assert_eq!(Event::from_bytes(&[0; EVENT_LENGTH - 1]), None);
+        assert_eq!(Event::from_bytes(&[0; EVENT_LENGTH + 1]), None);
+        assert!(Event::from_bytes(&[0; EVENT_LENGTH]).is_some());
+    }
+}

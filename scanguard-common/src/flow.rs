@@ -1,0 +1,49 @@
+//! Step 3, look up: which conversation a packet belongs to, and who knows.
+//!
+//! The questions are asked here and answered elsewhere: by the kernel's tables in the XDP program, by a
+//! model in the tests.
+
+use crate::key::Address;
+use crate::parse::Packet;
+use crate::parse::transport::Segment;
+
+/// What the socket table says about a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Socket {
+    /// A connection, established or in whatever state before and after: request, TIME_WAIT and the rest.
+    Connected,
+    /// Only a listener, and the segment is the ACK that completes a handshake by SYN cookie (RFC 4987 §3.6).
+    CompletesCookie,
+    /// Only a listener.
+    Listening,
+    /// Nobody.
+    Absent,
+}
+
+/// For whom a packet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// This host.
+    Ours,
+    /// Another station of the link: the frame was only overheard.
+    OtherStation,
+    /// Another host, to which this one forwards.
+    Forwarded,
+    /// The question could not be answered.
+    Unknown,
+}
+
+/// The questions that the packet itself cannot answer, in the order of what they cost: cheapest last.
+pub trait Lookups {
+    /// Which socket the segment belongs to.
+    fn socket(&self, packet: &Packet, segment: &Segment) -> Socket;
+
+    /// For whom the packet is. Asked only where a drop is near.
+    fn destination(&self, packet: &Packet) -> Destination;
+
+    /// Whether the operator has allowed the source. Asked only where a drop is near.
+    fn allows(&self, source: &Address) -> bool;
+
+    /// Spends on one stray of this source: false when its [`Budget`](crate::stray::Budget) is empty.
+    fn spend_on_stray(&self, source: &Address) -> bool;
+}

@@ -1,0 +1,24 @@
+//! The bytes of one frame, wherever they live.
+
+/// The bytes of one frame, from the first byte of the Ethernet header on.
+///
+/// The XDP program, the tests and the capture reader each have their own kind of memory; the parser sees
+/// only this trait. There is deliberately no way to borrow a slice: the verifier refuses slices over packet
+/// memory, because their length is not known to it.
+pub trait Frame {
+    /// Reads `N` bytes at `offset`, or `None` where the frame ends before `offset + N`.
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+
+    /// The number of bytes on the wire, without the frame check sequence.
+    fn length(&self) -> usize;
+}
+
+impl Frame for [u8] {
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.get(offset..)?.first_chunk().copied()
+    }
+
+    fn length(&self) -> usize {
+        self.len()
+    }
+}

@@ -1,0 +1,42 @@
+//! The scan-blocking engine: what is true in the kernel and in user space alike.
+//!
+//! # The path of one packet
+//!
+//! A [`frame`] arrives: bytes that may lie anywhere, in a driver's buffer or in a capture file. They are
+//! **[`parse`]d** into a [`Packet`](parse::Packet), or the reason why not is kept and the frame passes.
+//! TCP flags alone are **[`classify`]d** first, because that needs no memory but the frame's own: some
+//! combinations belong to no connection whatsoever. The rest depends on the [`flow`]: the kernel is asked
+//! which socket, if any, the segment belongs to. From the answers we **[`decide`]**: exactly one
+//! [`cause`] for every packet, and the cause alone says whether the packet passes or is dropped.
+//! A segment that fits no connection is not always a probe; [`stray`] keeps the small budget on which the
+//! honest ones live. What was done is counted by cause, and told as an [`event`].
+//!
+//! Nothing here owns a clock, a map or a log. Time and lookups are arguments, so the very same code runs in
+//! the XDP program, in the tests and over a capture file.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod frame;
+
+pub mod parse;
+
+pub mod classify;
+
+pub mod flow;
+
+pub mod stray;
+
+pub mod decide;
+
+pub mod cause;
+
+pub mod event;
+
+pub mod count;
+
+pub mod key;
+
+pub mod schema;
+
+pub mod time;

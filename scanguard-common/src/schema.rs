@@ -1,0 +1,81 @@
+//! The contract between the programs in the kernel and the controller in user space.
+
+use crate::parse::link::MacAddress;
+
+/// The number of this contract: raised whenever a map's key, value, size or meaning changes. It is kept with
+/// the pins, and a controller of another number touches nothing.
+pub const SCHEMA: u32 = 1;
+
+/// How many interfaces can be guarded at once.
+pub const MAX_INTERFACES: u32 = 64;
+
+/// How many prefixes the allowlist holds at most.
+pub const MAX_ALLOWED: u32 = 65_536;
+
+/// How many sources' stray budgets are remembered; beyond it, those that were used longest ago are forgotten.
+pub const MAX_STRAY_SOURCES: u32 = 16_384;
+
+/// How many (source, cause) pairs each processor can keep apart when it limits the rate of events.
+pub const EVENT_GATES: u32 = 4_096;
+
+/// Bytes of the ring buffer: a power of two and a multiple of the page size.
+pub const EVENT_RING_BYTES: u32 = 1 << 20;
+
+/// The place of one guarded interface in all tables that are kept for each interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterfaceSlot(u32);
+
+impl InterfaceSlot {
+    /// The slot of this number, if there is one.
+    pub fn new(number: u32) -> Option<InterfaceSlot> {
+        (number < MAX_INTERFACES).then_some(InterfaceSlot(number))
+    }
+
+    /// All slots.
+    pub fn all() -> impl Iterator<Item = InterfaceSlot> {
+        (0..MAX_INTERFACES).map(InterfaceSlot)
+    }
+
+    /// 0 to [`MAX_INTERFACES`] − 1.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// What the programs must know of one guarded interface.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interface {
+    index: u32,
+    mac: [u8; 6],
+    _unused: [u8; 2],
+}
+
+const _: () = assert!(size_of::<Interface>() == 12);
+
+impl Interface {
+    /// The interface of this index (never 0) and link-layer address.
+    pub fn new(index: u32, mac: MacAddress) -> Interface {
+        Interface { index, mac: mac.0, _unused: [0; 2] }
+    }
+
+    /// The kernel's number for the interface, or `None` where the slot is free.
+    pub fn index(&self) -> Option<u32> {
+        (self.index != 0).then_some(self.index)
+    }
+
+    /// The address for which frames must be to be judged.
+    pub fn mac(&self) -> MacAddress {
+        MacAddress(self.mac)
+    }
+}
+
+/// The entry of an allowed prefix. The prefix itself is the key.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// Seconds since 1970 when it was allowed: for people, not read by the programs.
+    pub since: u64,
+}
+
+const _: () = assert!(size_of::<Allowed>() == 8);

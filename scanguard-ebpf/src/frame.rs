@@ -1,0 +1,42 @@
+//! The only place that reads packet memory.
+
+use aya_ebpf::programs::XdpContext;
+use scanguard_common::frame::Frame;
+
+/// The memory between `data` and `data_end` of one XDP buffer.
+pub(crate) struct PacketMemory {
+    start: usize,
+    end: usize,
+}
+
+/// No offset is larger than this: the verifier must know a bound before it adds an offset to a packet
+/// pointer, and a small one (its own is 65 535) keeps the sum of several within what it accepts.
+const MAX_OFFSET: usize = 0x3fff;
+
+impl PacketMemory {
+    /// The memory of the frame that this program was called for.
+    pub(crate) fn new(ctx: &XdpContext) -> PacketMemory {
+        PacketMemory { start: ctx.data(), end: ctx.data_end() }
+    }
+}
+
+impl Frame for PacketMemory {
+    #[inline(always)] // else: "R2 pointer arithmetic on pkt_end prohibited", bounds are lost across a call
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        if offset > MAX_OFFSET {
+            return None;
+        }
+        let at = self.start + offset;
+        if at + N > self.end {
+            return None;
+        }
+        // SAFETY: `at` is not before the start of the packet because `offset` is not negative, and its `N`
+        // bytes end at or before `data_end` by the check above, which is also the one the verifier demands.
+        // An array of bytes has no alignment and no invalid values.
+        Some(unsafe { (at as *const [u8; N]).read() })
+    }
+
+    fn length(&self) -> usize {
+        self.end - self.start
+    }
+}

@@ -1,0 +1,1 @@
+//! The controller, as a library: everything but the argument parser.

@@ -1,0 +1,27 @@
+//! What tests and the demo stand on, from the ground up:
+//!
+//! - [`Host`] is a machine of its own in all that matters here: network, interfaces in `/sys`, BPF pins and `/run`.
+//!   Nothing of it has a name outside this process, so nothing of it can be left behind.
+//! - [`Lab`] is two hosts and a cable: `guarded`, which scanguard protects, and `outside`, where scans come from.
+//! - [`Process`] is a program running in a host; [`Service`] is a real server running in one.
+//! - [`Frame`] builds any packet, right by default and wrong on request.
+//! - [`Injector`] puts frames on a wire, [`Capture`] sees what comes back.
+//! - [`Random`] makes every generated run repeatable.
+
+mod host;
+mod lab;
+mod namespaces;
+mod offload;
+mod packet;
+mod process;
+mod random;
+mod raw;
+mod service;
+
+pub use host::Host;
+pub use lab::{GUARDED_MAC, GUARDED_V4, GUARDED_V6, INTERFACE, Lab, OUTSIDE_MAC, OUTSIDE_V4, OUTSIDE_V6};
+pub use packet::{Extension, Frame, Icmp, Ip, Link, Sctp, Tcp, Udp};
+pub use process::Process;
+pub use random::Random;
+pub use raw::{Capture, Injector};
+pub use service::Service;
