@@ -9,7 +9,7 @@ use crate::cause::Cause;
 
 /// The control bits of a TCP header: nine that are assigned, three that are reserved (RFC 9293 §3.1,
 /// RFC 9768 §3.1), in the low twelve bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TcpFlags(u16);
 
 impl TcpFlags {

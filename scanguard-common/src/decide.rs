@@ -1,43 +1,23 @@
-//! Step 4, decide: one cause for every frame.
+//! Step 4, decide: one cause for every packet.
 
 use crate::cause::Cause;
 use crate::classify::{Class, Part, classify};
 use crate::flow::{Destination, Lookups, Socket};
-use crate::frame::Frame;
-use crate::key::Address;
-use crate::parse::transport::{Segment, Transport};
-use crate::parse::{Packet, parse};
+use crate::parse::network::IpProtocol;
+use crate::parse::transport::Segment;
+use crate::parse::Packet;
 
-/// The decision about one frame, and what it was about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Judgement {
-    /// Why the frame passes or is dropped: [`Cause::action`] says which.
-    pub cause: Cause,
-    /// The packet, where the frame could be understood.
-    pub packet: Option<Packet>,
-}
-
-/// Judges one incoming frame.
-pub fn judge<F: Frame + ?Sized, L: Lookups>(frame: &F, lookups: &L) -> Judgement {
-    match parse(frame) {
-        Ok(packet) => Judgement { cause: decide(&packet, lookups), packet: Some(packet) },
-        Err(cause) => Judgement { cause, packet: None },
-    }
-}
-
-fn decide<L: Lookups>(packet: &Packet, lookups: &L) -> Cause {
-    let suspicion = match packet.transport {
-        Transport::Tcp(segment) => suspect_segment(packet, &segment, lookups),
-        Transport::Udp(_) => Suspicion::None(Cause::Udp),
-        Transport::Icmp(_) => Suspicion::None(Cause::Icmp),
-        Transport::Sctp(_) => Suspicion::None(Cause::Sctp),
-        Transport::Other(_) => Suspicion::None(Cause::OtherProtocol),
+/// Decides about one incoming packet: why it passes or is dropped. [`Cause::action`] says which.
+pub fn decide<L: Lookups>(packet: &Packet, lookups: &L) -> Cause {
+    let suspicion = match packet.transport.segment() {
+        Some(segment) => suspect_segment(packet, segment, lookups),
+        None => Suspicion::None(not_judged(packet.transport.protocol)),
     };
     match suspicion {
         Suspicion::None(cause) => cause,
         Suspicion::Probe(cause) => mercy(packet, lookups).unwrap_or(cause),
         Suspicion::Stray => mercy(packet, lookups).unwrap_or_else(|| {
-            if lookups.spend_on_stray(&Address::of_source(&packet.addresses)) {
+            if lookups.spend_on_stray(packet.source) {
                 Cause::Stray
             } else {
                 Cause::StrayFlood
@@ -54,6 +34,16 @@ enum Suspicion {
     Probe(Cause),
     /// A segment of no connection that may be a survivor of one.
     Stray,
+}
+
+/// The cause for which packets of this protocol pass.
+fn not_judged(protocol: IpProtocol) -> Cause {
+    match protocol {
+        IpProtocol::UDP => Cause::Udp,
+        IpProtocol::ICMP | IpProtocol::ICMPV6 => Cause::Icmp,
+        IpProtocol::SCTP => Cause::Sctp,
+        _ => Cause::OtherProtocol,
+    }
 }
 
 /// Flags first, because they cost no look-up; then the socket table.
@@ -98,14 +88,15 @@ fn has_scanners_mark(segment: &Segment) -> bool {
 
 /// What speaks for a packet that is about to be dropped: the cause for which it passes after all.
 fn mercy<L: Lookups>(packet: &Packet, lookups: &L) -> Option<Cause> {
-    if !packet.is_unicast() {
+    if packet.is_for_group() {
         return Some(Cause::NotUnicast);
     }
-    if lookups.allows(&Address::of_source(&packet.addresses)) {
+    if lookups.allows(packet.source) {
         return Some(Cause::Allowed);
     }
     match lookups.destination(packet) {
         Destination::Ours => None,
+        Destination::Group => Some(Cause::NotUnicast),
         Destination::OtherStation => Some(Cause::OtherStation),
         Destination::Forwarded => Some(Cause::Forwarded),
         Destination::Unknown => Some(Cause::UnknownDestination),

@@ -3,23 +3,22 @@
 use crate::cause::Cause;
 use crate::key::Address;
 use crate::parse::Packet;
-use crate::parse::transport::Transport;
 use crate::schema::InterfaceSlot;
 use crate::time::Nanos;
 
 /// One drop, and how many like it came before.
 ///
-/// Numbers are in the order of the machine, ports and addresses in that of the wire.
+/// Numbers are in the order of the machine, addresses in that of the wire.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
     time: u64,
     folded: u32,
     sequence: u32,
-    source: [u8; 16],
-    destination: [u8; 16],
-    source_port: [u8; 2],
-    destination_port: [u8; 2],
+    source: Address,
+    destination: Address,
+    source_port: u16,
+    destination_port: u16,
     flags: u16,
     window: u16,
     interface: u32,
@@ -36,35 +35,21 @@ impl Event {
     /// The event of `packet`, dropped for `cause` on an interface; `folded` others of the same source and
     /// cause were not told since the last one that was.
     pub fn new(time: Nanos, interface: InterfaceSlot, cause: Cause, packet: &Packet, folded: u32) -> Event {
-        let mut event = Event {
+        let segment = packet.transport.segment().copied().unwrap_or_default();
+        Event {
             time: time.0,
             folded,
-            sequence: 0,
-            source: Address::of_source(&packet.addresses).bytes(),
-            destination: Address::of_destination(&packet.addresses).bytes(),
-            source_port: [0; 2],
-            destination_port: [0; 2],
-            flags: 0,
-            window: 0,
+            sequence: segment.sequence,
+            source: packet.source,
+            destination: packet.destination,
+            source_port: packet.transport.ports.source.0,
+            destination_port: packet.transport.ports.destination.0,
+            flags: segment.flags.bits(),
+            window: segment.window,
             interface: interface.number(),
             cause: cause.index(),
             _unused: [0; 3],
-        };
-        match packet.transport {
-            Transport::Tcp(segment) => {
-                event.source_port = segment.ports.source.wire();
-                event.destination_port = segment.ports.destination.wire();
-                event.sequence = segment.sequence;
-                event.flags = segment.flags.bits();
-                event.window = segment.window;
-            }
-            Transport::Udp(ports) | Transport::Sctp(ports) => {
-                event.source_port = ports.source.wire();
-                event.destination_port = ports.destination.wire();
-            }
-            Transport::Icmp(_) | Transport::Other(_) => {}
         }
-        event
     }
 
     /// Reads an event from the bytes of the ring buffer; `None` where their number is wrong.
@@ -76,10 +61,10 @@ impl Event {
             time: u64::from_ne_bytes(chunk(bytes, 0)?),
             folded: u32::from_ne_bytes(chunk(bytes, 8)?),
             sequence: u32::from_ne_bytes(chunk(bytes, 12)?),
-            source: chunk(bytes, 16)?,
-            destination: chunk(bytes, 32)?,
-            source_port: chunk(bytes, 48)?,
-            destination_port: chunk(bytes, 50)?,
+            source: Address::v6(chunk(bytes, 16)?),
+            destination: Address::v6(chunk(bytes, 32)?),
+            source_port: u16::from_ne_bytes(chunk(bytes, 48)?),
+            destination_port: u16::from_ne_bytes(chunk(bytes, 50)?),
             flags: u16::from_ne_bytes(chunk(bytes, 52)?),
             window: u16::from_ne_bytes(chunk(bytes, 54)?),
             interface: u32::from_ne_bytes(chunk(bytes, 56)?),
@@ -105,22 +90,22 @@ impl Event {
 
     /// Who sent the packet, as it claimed: 16 bytes, IPv4 in its mapped form.
     pub fn source(&self) -> [u8; 16] {
-        self.source
+        self.source.bytes()
     }
 
     /// Whom it was for: 16 bytes, IPv4 in its mapped form.
     pub fn destination(&self) -> [u8; 16] {
-        self.destination
+        self.destination.bytes()
     }
 
     /// The sender's port; 0 where there is none.
     pub fn source_port(&self) -> u16 {
-        u16::from_be_bytes(self.source_port)
+        self.source_port
     }
 
     /// The port that was probed; 0 where there is none.
     pub fn destination_port(&self) -> u16 {
-        u16::from_be_bytes(self.destination_port)
+        self.destination_port
     }
 
     /// TCP flags, the low twelve bits: see [`TcpFlags`](crate::classify::TcpFlags).

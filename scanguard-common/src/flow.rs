@@ -5,6 +5,7 @@
 
 use crate::key::Address;
 use crate::parse::Packet;
+use crate::parse::link::MacAddress;
 use crate::parse::transport::Segment;
 
 /// What the socket table says about a segment.
@@ -25,12 +26,26 @@ pub enum Socket {
 pub enum Destination {
     /// This host.
     Ours,
+    /// A group of stations: link-layer multicast or broadcast.
+    Group,
     /// Another station of the link: the frame was only overheard.
     OtherStation,
     /// Another host, to which this one forwards.
     Forwarded,
     /// The question could not be answered.
     Unknown,
+}
+
+/// What the frame's link-layer destination says: anything but ours is an answer, ours needs a look at the
+/// routes.
+pub fn station(destination: MacAddress, own: MacAddress) -> Option<Destination> {
+    if destination == own {
+        None
+    } else if destination.is_group() {
+        Some(Destination::Group)
+    } else {
+        Some(Destination::OtherStation)
+    }
 }
 
 /// The questions that the packet itself cannot answer, in the order of what they cost: cheapest last.
@@ -42,8 +57,8 @@ pub trait Lookups {
     fn destination(&self, packet: &Packet) -> Destination;
 
     /// Whether the operator has allowed the source. Asked only where a drop is near.
-    fn allows(&self, source: &Address) -> bool;
+    fn allows(&self, source: Address) -> bool;
 
     /// Spends on one stray of this source: false when its [`Budget`](crate::stray::Budget) is empty.
-    fn spend_on_stray(&self, source: &Address) -> bool;
+    fn spend_on_stray(&self, source: Address) -> bool;
 }

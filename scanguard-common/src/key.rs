@@ -1,49 +1,51 @@
 //! What records are kept under.
 
-use crate::parse::network::Addresses;
-
-/// An address as a key: 16 bytes, IPv4 in its IPv4-mapped form (RFC 4291 §2.5.5.2), so that one table serves
-/// both families.
+/// An address: 16 bytes in the order of the wire, IPv4 in its IPv4-mapped form (RFC 4291 §2.5.5.2), so that
+/// one type and one table serve both families.
 ///
 /// An IPv6 packet that claims a mapped address as its source gains nothing by the likeness: Linux discards
 /// it (since 5.5, "ipv6: drop incoming packets having a v4mapped source address").
+///
+/// Kept as four words because a BPF program has no loads that ignore alignment: as sixteen bytes it would
+/// travel in sixteen registers.
 #[repr(transparent)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Address([u8; 16]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Address([u32; 4]);
+
+const _: () = assert!(size_of::<Address>() == 16);
 
 /// The number of bits that stand before an IPv4 address in its mapped form.
 pub const MAPPED_PREFIX_BITS: u8 = 96;
 
 impl Address {
-    /// The key of an IPv4 address.
+    /// An IPv4 address.
     pub fn v4(address: [u8; 4]) -> Address {
-        let [a, b, c, d] = address;
-        Address([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d])
+        Address([0, 0, u32::from_ne_bytes([0, 0, 0xff, 0xff]), u32::from_ne_bytes(address)])
     }
 
-    /// The key of an IPv6 address.
+    /// An IPv6 address.
     pub fn v6(address: [u8; 16]) -> Address {
-        Address(address)
+        let [a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3] = address;
+        Address([
+            u32::from_ne_bytes([a0, a1, a2, a3]),
+            u32::from_ne_bytes([b0, b1, b2, b3]),
+            u32::from_ne_bytes([c0, c1, c2, c3]),
+            u32::from_ne_bytes([d0, d1, d2, d3]),
+        ])
     }
 
-    /// The key of the source of a packet.
-    pub fn of_source(addresses: &Addresses) -> Address {
-        match *addresses {
-            Addresses::V4 { source, .. } => Address::v4(source),
-            Addresses::V6 { source, .. } => Address::v6(source),
-        }
-    }
-
-    /// The key of the destination of a packet.
-    pub fn of_destination(addresses: &Addresses) -> Address {
-        match *addresses {
-            Addresses::V4 { destination, .. } => Address::v4(destination),
-            Addresses::V6 { destination, .. } => Address::v6(destination),
-        }
-    }
-
-    /// The 16 bytes.
+    /// The 16 bytes in the order of the wire.
     pub fn bytes(self) -> [u8; 16] {
+        let [a, b, c, d] = self.0;
+        let [a0, a1, a2, a3] = a.to_ne_bytes();
+        let [b0, b1, b2, b3] = b.to_ne_bytes();
+        let [c0, c1, c2, c3] = c.to_ne_bytes();
+        let [d0, d1, d2, d3] = d.to_ne_bytes();
+        [a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3]
+    }
+
+    /// The same as four words, without changing the order of the bytes; an IPv4 address is the last.
+    pub fn words(self) -> [u32; 4] {
         self.0
     }
 }
@@ -53,10 +55,10 @@ impl Address {
 ///
 /// This is the finaliser of MurmurHash3, once for each half: multiplications and shifts only, which is all
 /// that a BPF program has.
-pub fn spread(address: &Address, seed: u64) -> u64 {
-    let [a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7] = address.0;
-    let high = u64::from_ne_bytes([a0, a1, a2, a3, a4, a5, a6, a7]);
-    let low = u64::from_ne_bytes([b0, b1, b2, b3, b4, b5, b6, b7]);
+pub fn spread(address: Address, seed: u64) -> u64 {
+    let [a, b, c, d] = address.0.map(u64::from);
+    let high = a << 32 | b;
+    let low = c << 32 | d;
     mix(mix(high ^ seed) ^ low)
 }
 
@@ -74,13 +76,14 @@ mod tests {
 
     #[test]
     fn ipv4_is_kept_in_its_mapped_form() {
-        assert_eq!(Address::v4([192, 0, 2, 1]).bytes(), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 1]);
+        let address = Address::v4([192, 0, 2, 1]);
+        assert_eq!(address.bytes(), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 1]);
     }
 
     #[test]
     fn neighbouring_addresses_spread_over_a_table_and_the_seed_moves_them() {
         const SLOTS: u64 = 4096;
-        let slot = |host: u8, seed| spread(&Address::v4([192, 0, 2, host]), seed) % SLOTS;
+        let slot = |host: u8, seed| spread(Address::v4([192, 0, 2, host]), seed) % SLOTS;
         let mut slots: [u64; 256] = core::array::from_fn(|host| slot(host.to_le_bytes()[0], 1));
         slots.sort_unstable();
         let distinct = 1 + slots.windows(2).filter(|pair| pair[0] != pair[1]).count();

@@ -2,6 +2,10 @@
 //!
 //! Lengths from the wire are believed only after they were checked against the frame and against each
 //! other. Each check that can fail has a [`Cause`] of its own, so that a counter tells which one it was.
+//!
+//! Fields are read one by one and kept flat, without enums that carry data: the BPF stack has 512 bytes, and
+//! of an enum's variants only one is initialised, which the verifier refuses to see copied ("invalid size of
+//! register spill").
 
 pub mod link;
 pub mod network;
@@ -9,28 +13,39 @@ pub mod transport;
 
 use crate::cause::Cause;
 use crate::frame::Frame;
-use link::MacAddress;
-use network::Addresses;
+use crate::key::Address;
+use network::Family;
 use transport::Transport;
 
 /// One frame, understood: everything a decision may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// Whom the frame is for on its link.
-    pub destination_mac: MacAddress,
-    /// Source and destination address.
-    pub addresses: Addresses,
-    /// What the packet carries.
+    /// Which IP.
+    pub family: Family,
+    /// Who sent it, as it claims.
+    pub source: Address,
+    /// Whom it is for.
+    pub destination: Address,
+    /// What it carries.
     pub transport: Transport,
 }
 
 impl Packet {
-    /// Whether exactly one host is meant, by the frame's address and by the packet's.
+    /// Whether the destination is a multicast address or the limited broadcast address
+    /// (RFC 1112 §4, RFC 919 §7, RFC 4291 §2.7).
     ///
-    /// Subnet broadcasts (RFC 919 §7) cannot be told from the address alone; on Ethernet they arrive in
-    /// broadcast frames, which this does tell.
-    pub fn is_unicast(&self) -> bool {
-        !self.destination_mac.is_group() && !self.addresses.destination_is_group()
+    /// Subnet broadcasts cannot be told from the address alone; on Ethernet they arrive in broadcast frames.
+    pub fn is_for_group(&self) -> bool {
+        match self.family {
+            Family::V4 => {
+                let [.., address] = self.destination.words();
+                address == u32::MAX || u32::from_be(address) >> 28 == 0b1110
+            }
+            Family::V6 => {
+                let [first, ..] = self.destination.words();
+                u32::from_be(first) >> 24 == 0xff
+            }
+        }
     }
 }
 
@@ -44,5 +59,6 @@ pub fn parse<F: Frame + ?Sized>(frame: &F) -> Result<Packet, Cause> {
     let link = link::parse(frame)?;
     let network = network::parse(frame, &link)?;
     let transport = transport::parse(frame, &network)?;
-    Ok(Packet { destination_mac: link.destination, addresses: network.addresses, transport })
+    let (source, destination) = network::addresses(frame, &network).ok_or(Cause::TruncatedNetwork)?;
+    Ok(Packet { family: network.family, source, destination, transport })
 }

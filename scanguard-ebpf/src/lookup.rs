@@ -1,36 +1,21 @@
-//! Step 3, look up: answers the engine's questions from the kernel's own tables.
+//! Step 3, look up: answers the engine's questions from the kernel's own tables and our maps.
 
-use core::mem::{size_of, zeroed};
+mod route;
+mod socket;
 
-use aya_ebpf::EbpfContext as _;
-use aya_ebpf::bindings::{
-    BPF_F_CURRENT_NETNS, BPF_FIB_LKUP_RET_FWD_DISABLED, BPF_FIB_LKUP_RET_NOT_FWDED, bpf_fib_lookup as FibQuery,
-    bpf_sock, bpf_sock_tuple,
-};
-use aya_ebpf::helpers::{
-    bpf_fib_lookup, bpf_ktime_get_ns, bpf_sk_release, bpf_skc_lookup_tcp, bpf_tcp_check_syncookie,
-};
+use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::programs::XdpContext;
-use scanguard_common::classify::TcpFlags;
-use scanguard_common::flow::{Destination, Lookups, Socket};
-use scanguard_common::frame::Frame as _;
+use scanguard_common::flow::{self, Destination, Lookups, Socket};
 use scanguard_common::key::Address;
 use scanguard_common::parse::Packet;
-use scanguard_common::parse::network::Addresses;
+use scanguard_common::parse::link;
 use scanguard_common::parse::transport::Segment;
 use scanguard_common::schema::InterfaceSlot;
 use scanguard_common::time::Nanos;
 
 use crate::frame::PacketMemory;
 use crate::maps;
-
-/// `TCP_LISTEN` of the kernel's `enum` in `include/net/tcp_states.h`.
-const TCP_LISTEN: u32 = 10;
-
-/// `AF_INET` and `AF_INET6` of `include/linux/socket.h`.
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
 
 /// The kernel, as the engine asks it about one frame.
 pub(crate) struct Kernel<'a> {
@@ -44,4 +29,45 @@ impl<'a> Kernel<'a> {
     pub(crate) fn new(ctx: &'a XdpContext, frame: &'a PacketMemory, interface: InterfaceSlot) -> Kernel<'a> {
         Kernel { ctx, frame, interface }
     }
+}
+
+impl Lookups for Kernel<'_> {
+    fn socket(&self, packet: &Packet, segment: &Segment) -> Socket {
+        socket::find(self.ctx, packet, segment)
+    }
+
+    fn destination(&self, packet: &Packet) -> Destination {
+        let Some(interface) = maps::INTERFACES.get(self.interface.number()) else {
+            return Destination::Unknown;
+        };
+        let Some(station) = link::destination(self.frame) else { return Destination::Unknown };
+        flow::station(station, interface.mac()).unwrap_or_else(|| route::destination(self.ctx, packet))
+    }
+
+    fn allows(&self, source: Address) -> bool {
+        const WHOLE_ADDRESS: u32 = 128;
+        maps::ALLOWED.get(Key::new(WHOLE_ADDRESS, source.bytes())).is_some()
+    }
+
+    fn spend_on_stray(&self, source: Address) -> bool {
+        let key = source.bytes();
+        let record = maps::STRAYS.get_ptr_mut(key);
+        // SAFETY: a pointer from a map look-up is valid until the program ends. Another processor may change
+        // the eight bytes meanwhile: they are read and written whole, and every value is a valid budget.
+        let budget = record.map_or_else(Default::default, |record| unsafe { record.read() });
+        let Some(rest) = budget.spend(now()) else { return false };
+        match record {
+            // SAFETY: as above.
+            Some(record) => unsafe { record.write(rest) },
+            // Where even the least recently used record cannot be had, this stray is for free.
+            None => drop(maps::STRAYS.insert(key, rest, 0)),
+        }
+        true
+    }
+}
+
+/// The kernel's monotonic clock.
+pub(crate) fn now() -> Nanos {
+    // SAFETY: the helper takes nothing and has no precondition.
+    Nanos(unsafe { bpf_ktime_get_ns() })
 }

@@ -16,7 +16,8 @@ mod report;
 use aya_ebpf::bindings::xdp_action;
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
-use scanguard_common::decide::judge;
+use scanguard_common::decide::decide;
+use scanguard_common::parse::parse;
 use scanguard_common::schema::InterfaceSlot;
 
 use crate::frame::PacketMemory;
@@ -24,15 +25,21 @@ use crate::lookup::Kernel;
 
 /// Ingress: judges every frame that arrives, before the host sees it.
 #[xdp]
-pub fn scanguard_in(ctx: XdpContext) -> u32 {
+fn scanguard_in(ctx: XdpContext) -> u32 {
     let Some(interface) = InterfaceSlot::new(maps::SLOT.load()) else {
         return xdp_action::XDP_ABORTED; // a fault of ours: the controller wrote a slot that does not exist
     };
     let frame = PacketMemory::new(&ctx);
-    let judgement = judge(&frame, &Kernel::new(&ctx, &frame, interface));
-    report::count(interface, judgement.cause, &frame);
-    report::tell(&ctx, interface, &judgement);
-    act::act(judgement.cause)
+    let cause = match parse(&frame) {
+        Ok(packet) => {
+            let cause = decide(&packet, &Kernel::new(&ctx, &frame, interface));
+            report::tell(&ctx, interface, cause, &packet);
+            cause
+        }
+        Err(cause) => cause,
+    };
+    report::count(interface, cause, &frame);
+    act::act(cause)
 }
 
 /// The programs use helpers that the kernel offers only to programs under a licence compatible with the

@@ -15,6 +15,11 @@ impl MacAddress {
     }
 }
 
+/// For which station a frame is. Not part of [`Link`], because it is asked only where a drop is near.
+pub fn destination<F: Frame + ?Sized>(frame: &F) -> Option<MacAddress> {
+    frame.read(0).map(MacAddress)
+}
+
 /// What follows a link-layer header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EtherType(u16);
@@ -38,13 +43,11 @@ impl EtherType {
 
 /// The link-layer header of one frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// Whom the frame is for.
-    pub destination: MacAddress,
+pub(super) struct Link {
     /// What follows, behind all tags.
-    pub ether_type: EtherType,
+    pub(super) ether_type: EtherType,
     /// Where that begins: bytes from the start of the frame.
-    pub end: usize,
+    pub(super) end: usize,
 }
 
 const ETHERNET_LENGTH: usize = 14;
@@ -52,10 +55,7 @@ const TAG_LENGTH: usize = 4;
 
 /// Parses the Ethernet header and at most two VLAN tags.
 pub(super) fn parse<F: Frame + ?Sized>(frame: &F) -> Result<Link, Cause> {
-    let header: [u8; ETHERNET_LENGTH] = frame.read(0).ok_or(Cause::TruncatedLink)?;
-    let [d0, d1, d2, d3, d4, d5, _, _, _, _, _, _, t0, t1] = header;
-    let destination = MacAddress([d0, d1, d2, d3, d4, d5]);
-    let mut ether_type = EtherType(u16::from_be_bytes([t0, t1]));
+    let mut ether_type = EtherType(u16::from_be_bytes(frame.read(12).ok_or(Cause::TruncatedLink)?));
     let mut end = ETHERNET_LENGTH;
     if ether_type.is_tag() {
         ether_type = inside_tag(frame, end)?;
@@ -68,11 +68,10 @@ pub(super) fn parse<F: Frame + ?Sized>(frame: &F) -> Result<Link, Cause> {
             }
         }
     }
-    Ok(Link { destination, ether_type, end })
+    Ok(Link { ether_type, end })
 }
 
 /// The type inside the tag whose control information begins at `offset`.
 fn inside_tag<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<EtherType, Cause> {
-    let [_, _, t0, t1] = frame.read::<TAG_LENGTH>(offset).ok_or(Cause::TruncatedLink)?;
-    Ok(EtherType(u16::from_be_bytes([t0, t1])))
+    Ok(EtherType(u16::from_be_bytes(frame.read(offset + 2).ok_or(Cause::TruncatedLink)?)))
 }

@@ -3,38 +3,7 @@
 use super::link::{EtherType, Link};
 use crate::cause::Cause;
 use crate::frame::Frame;
-
-/// Source and destination of one packet. Both are of one family, by construction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Addresses {
-    /// IPv4 addresses.
-    V4 {
-        /// Who sent it, as it claims.
-        source: [u8; 4],
-        /// Whom it is for.
-        destination: [u8; 4],
-    },
-    /// IPv6 addresses.
-    V6 {
-        /// Who sent it, as it claims.
-        source: [u8; 16],
-        /// Whom it is for.
-        destination: [u8; 16],
-    },
-}
-
-impl Addresses {
-    /// Whether the destination is a multicast address or the limited broadcast address
-    /// (RFC 1112 §4, RFC 919 §7, RFC 4291 §2.7).
-    pub fn destination_is_group(&self) -> bool {
-        match self {
-            Addresses::V4 { destination: [first, rest @ ..], .. } => {
-                (224..240).contains(first) || (*first == 255 && *rest == [255; 3])
-            }
-            Addresses::V6 { destination: [first, ..], .. } => *first == 0xff,
-        }
-    }
-}
+use crate::key::Address;
 
 /// What an IP packet carries: a number of IANA's *Assigned Internet Protocol Numbers*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,19 +27,28 @@ impl IpProtocol {
     pub const SCTP: IpProtocol = IpProtocol(132);
 }
 
+/// Which IP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
 /// The network-layer headers of one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    /// Source and destination.
-    pub addresses: Addresses,
+pub(super) struct Network {
+    pub(super) family: Family,
+    addresses: usize,
     /// What follows, behind all options and extension headers.
-    pub protocol: IpProtocol,
+    pub(super) protocol: IpProtocol,
     /// Where that begins: bytes from the start of the frame.
-    pub start: usize,
+    pub(super) start: usize,
     /// Where the packet ends, link-layer padding excluded: bytes from the start of the frame.
-    pub end: usize,
+    pub(super) end: usize,
     /// Whether this is the first of several fragments.
-    pub first_fragment: bool,
+    pub(super) first_fragment: bool,
 }
 
 /// How many IPv6 extension headers are followed.
@@ -96,30 +74,26 @@ pub(super) fn parse<F: Frame + ?Sized>(frame: &F, link: &Link) -> Result<Network
     }
 }
 
+/// Reads source and destination of the packet whose headers are `network`.
+///
+/// Apart from the rest and last of all: what is read earlier the compiler keeps on the BPF stack byte by
+/// byte, eight bytes of stack for each, until it is needed.
+pub(super) fn addresses<F: Frame + ?Sized>(frame: &F, network: &Network) -> Option<(Address, Address)> {
+    match network.family {
+        Family::V4 => {
+            let source = Address::v4(frame.read(network.addresses)?);
+            Some((source, Address::v4(frame.read(network.addresses + 4)?)))
+        }
+        Family::V6 => {
+            let source = Address::v6(frame.read(network.addresses)?);
+            Some((source, Address::v6(frame.read(network.addresses + 16)?)))
+        }
+    }
+}
+
 fn parse_ipv4<F: Frame + ?Sized>(frame: &F, at: usize) -> Result<Network, Cause> {
     let header: [u8; IPV4_LENGTH] = frame.read(at).ok_or(Cause::TruncatedNetwork)?;
-    let [
-        version_length,
-        _,
-        l0,
-        l1,
-        _,
-        _,
-        f0,
-        f1,
-        _,
-        protocol,
-        _,
-        _,
-        s0,
-        s1,
-        s2,
-        s3,
-        d0,
-        d1,
-        d2,
-        d3,
-    ] = header;
+    let [version_length, _, l0, l1, _, _, f0, f1, _, protocol, ..] = header;
     if version_length >> 4 != 4 {
         return Err(Cause::WrongIpVersion);
     }
@@ -127,14 +101,15 @@ fn parse_ipv4<F: Frame + ?Sized>(frame: &F, at: usize) -> Result<Network, Cause>
     if header_length < IPV4_LENGTH {
         return Err(Cause::BadIpHeaderLength);
     }
-    let total_length = usize::from(u16::from_be_bytes([l0, l1]));
-    let end = ipv4_end(frame, at, header_length, total_length)?;
+    let total_length = u16::from_be_bytes([l0, l1]);
+    let end = ipv4_end(frame, at, header_length, usize::from(total_length))?;
     let fragment = u16::from_be_bytes([f0, f1]);
     if fragment & 0x1fff != 0 {
         return Err(Cause::LaterFragment);
     }
     Ok(Network {
-        addresses: Addresses::V4 { source: [s0, s1, s2, s3], destination: [d0, d1, d2, d3] },
+        family: Family::V4,
+        addresses: at + 12,
         protocol: IpProtocol(protocol),
         start: at + header_length,
         end,
@@ -166,22 +141,22 @@ fn ipv4_end<F: Frame + ?Sized>(
 }
 
 fn parse_ipv6<F: Frame + ?Sized>(frame: &F, at: usize) -> Result<Network, Cause> {
-    let [version, _, _, _, l0, l1, next, _] = frame.read(at).ok_or(Cause::TruncatedNetwork)?;
-    let source = frame.read(at + 8).ok_or(Cause::TruncatedNetwork)?;
-    let destination = frame.read(at + 24).ok_or(Cause::TruncatedNetwork)?;
+    let header: [u8; IPV6_LENGTH] = frame.read(at).ok_or(Cause::TruncatedNetwork)?;
+    let [version, _, _, _, l0, l1, next, ..] = header;
     if version >> 4 != 6 {
         return Err(Cause::WrongIpVersion);
     }
+    let payload_length = u16::from_be_bytes([l0, l1]);
     let start = at + IPV6_LENGTH;
-    let payload_length = usize::from(u16::from_be_bytes([l0, l1]));
     // Zero is the mark of a jumbogram (RFC 2675 §3) or of segmentation offload.
-    let end = if payload_length == 0 { frame.length() } else { start + payload_length };
+    let end = if payload_length == 0 { frame.length() } else { start + usize::from(payload_length) };
     if end > frame.length() {
         return Err(Cause::BadIpLength);
     }
     let chain = follow_extensions(frame, next, start)?;
     Ok(Network {
-        addresses: Addresses::V6 { source, destination },
+        family: Family::V6,
+        addresses: at + 8,
         protocol: chain.protocol,
         start: chain.end,
         end,

@@ -1,0 +1,58 @@
+//! For whom a packet is: the kernel's routing tables, so that no list of addresses has to be kept.
+
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::bindings::{
+    BPF_FIB_LKUP_RET_FWD_DISABLED, BPF_FIB_LKUP_RET_NOT_FWDED, bpf_fib_lookup as FibQuery,
+    bpf_fib_lookup__bindgen_ty_1, bpf_fib_lookup__bindgen_ty_2, bpf_fib_lookup__bindgen_ty_3,
+    bpf_fib_lookup__bindgen_ty_4, bpf_fib_lookup__bindgen_ty_5,
+};
+use aya_ebpf::helpers::bpf_fib_lookup;
+use aya_ebpf::programs::XdpContext;
+use scanguard_common::flow::Destination;
+use scanguard_common::parse::Packet;
+use scanguard_common::parse::network::Family;
+
+/// `AF_INET` and `AF_INET6` of `include/linux/socket.h`.
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+
+/// Asks whether this host would forward the packet, or keep it.
+///
+/// Where the interface does not forward at all, the kernel says so before it looks at any route: the packet
+/// is then either ours or discarded by the host anyway, and both may be judged.
+pub(super) fn destination(ctx: &XdpContext, packet: &Packet) -> Destination {
+    let mut query = query(packet, ctx.ingress_ifindex() as u32);
+    let length = size_of::<FibQuery>() as i32;
+    // SAFETY: `query` is initialised in all its bytes, and `length` is its size.
+    let answer = unsafe { bpf_fib_lookup(ctx.as_ptr(), &raw mut query, length, 0) };
+    match u32::try_from(answer) {
+        Ok(BPF_FIB_LKUP_RET_NOT_FWDED | BPF_FIB_LKUP_RET_FWD_DISABLED) => Destination::Ours,
+        Ok(_) => Destination::Forwarded,
+        Err(_) => Destination::Unknown,
+    }
+}
+
+fn query(packet: &Packet, ifindex: u32) -> FibQuery {
+    let (family, ipv6_src, ipv6_dst) = match packet.family {
+        // Where there is an IPv4 address, it is the first word of a union with the IPv6 address.
+        Family::V4 => {
+            let ([.., source], [.., destination]) = (packet.source.words(), packet.destination.words());
+            (AF_INET, [source, 0, 0, 0], [destination, 0, 0, 0])
+        }
+        Family::V6 => (AF_INET6, packet.source.words(), packet.destination.words()),
+    };
+    FibQuery {
+        family,
+        l4_protocol: 0,
+        sport: 0,
+        dport: 0,
+        __bindgen_anon_1: bpf_fib_lookup__bindgen_ty_1 { tot_len: 0 },
+        ifindex,
+        __bindgen_anon_2: bpf_fib_lookup__bindgen_ty_2 { rt_metric: 0 },
+        __bindgen_anon_3: bpf_fib_lookup__bindgen_ty_3 { ipv6_src },
+        __bindgen_anon_4: bpf_fib_lookup__bindgen_ty_4 { ipv6_dst },
+        __bindgen_anon_5: bpf_fib_lookup__bindgen_ty_5 { tbid: 0 },
+        smac: [0; 6],
+        dmac: [0; 6],
+    }
+}

@@ -1,0 +1,110 @@
+//! Which socket a segment belongs to: the kernel's own table.
+
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::bindings::{
+    BPF_F_CURRENT_NETNS, bpf_sock, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1 as Ipv4Tuple,
+    bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2 as Ipv6Tuple,
+};
+use aya_ebpf::helpers::{bpf_sk_release, bpf_skc_lookup_tcp, bpf_tcp_check_syncookie};
+use aya_ebpf::programs::XdpContext;
+use scanguard_common::flow::Socket;
+use scanguard_common::parse::Packet;
+use scanguard_common::parse::network::Family;
+use scanguard_common::parse::transport::Segment;
+
+/// `TCP_LISTEN` of `include/net/tcp_states.h`.
+const TCP_LISTEN: u32 = 10;
+
+/// Looks the segment's connection up, and where there is none, a listener.
+///
+/// `bpf_skc_lookup_tcp` and not `bpf_sk_lookup_tcp`: the latter replaces a connection request by its
+/// listener, and so makes the ACK that completes a handshake look like a stray.
+pub(super) fn find(ctx: &XdpContext, packet: &Packet, segment: &Segment) -> Socket {
+    let sock = look_up_either(ctx, packet);
+    if sock.is_null() {
+        return Socket::Absent;
+    }
+    // SAFETY: not null, so it is a socket whose reference we hold until `bpf_sk_release`.
+    let state = unsafe { (*sock).state };
+    let found = if state != TCP_LISTEN {
+        Socket::Connected
+    } else if segment.may_complete_handshake() && is_cookie(sock, packet, segment) {
+        Socket::CompletesCookie
+    } else {
+        Socket::Listening
+    };
+    // SAFETY: the reference that the look-up gave us, released once.
+    unsafe { bpf_sk_release(sock.cast()) };
+    found
+}
+
+/// Names the connection as the helper wants it, seen from this host: the sender is the remote side.
+fn look_up_either(ctx: &XdpContext, packet: &Packet) -> *mut bpf_sock {
+    let sport = packet.transport.ports.source.0.to_be();
+    let dport = packet.transport.ports.destination.0.to_be();
+    match packet.family {
+        Family::V4 => {
+            let ([.., saddr], [.., daddr]) = (packet.source.words(), packet.destination.words());
+            look_up(ctx, Ipv4Tuple { saddr, daddr, sport, dport })
+        }
+        Family::V6 => {
+            let (saddr, daddr) = (packet.source.words(), packet.destination.words());
+            look_up(ctx, Ipv6Tuple { saddr, daddr, sport, dport })
+        }
+    }
+}
+
+/// Asks with a tuple of one family, by whose size the helper knows the family.
+///
+/// Not with the union of both: what the shorter one leaves uninitialised the verifier refuses to see copied.
+fn look_up<Tuple>(ctx: &XdpContext, mut tuple: Tuple) -> *mut bpf_sock {
+    let length = size_of::<Tuple>() as u32;
+    // SAFETY: `tuple` is initialised, and `length` is its size.
+    unsafe {
+        bpf_skc_lookup_tcp(ctx.as_ptr(), (&raw mut tuple).cast(), length, BPF_F_CURRENT_NETNS as u64, 0)
+    }
+}
+
+/// Whether the segment acknowledges a SYN cookie that `listener` gave out.
+///
+/// The helper wants an IP and a TCP header, of which it reads version, addresses, ports and the two numbers.
+/// They are written anew, as words, from what was parsed: then options need no thought, and no packet memory
+/// is read a second time.
+fn is_cookie(listener: *mut bpf_sock, packet: &Packet, segment: &Segment) -> bool {
+    const NO_OPTIONS_AND_ACK: u32 = 0x5010_0000;
+    let ports = packet.transport.ports;
+    let tcp = [
+        (u32::from(ports.source.0) << 16 | u32::from(ports.destination.0)).to_be(),
+        segment.sequence.to_be(),
+        segment.acknowledgement.to_be(),
+        NO_OPTIONS_AND_ACK.to_be(),
+        0,
+    ];
+    match packet.family {
+        Family::V4 => {
+            const VERSION_AND_LENGTH: u32 = 0x4500_0028;
+            let ([.., source], [.., destination]) = (packet.source.words(), packet.destination.words());
+            check_cookie(listener, [VERSION_AND_LENGTH.to_be(), 0, 0, source, destination], tcp)
+        }
+        Family::V6 => {
+            const VERSION: u32 = 0x6000_0000;
+            let ([s0, s1, s2, s3], [d0, d1, d2, d3]) = (packet.source.words(), packet.destination.words());
+            check_cookie(listener, [VERSION.to_be(), 0, s0, s1, s2, s3, d0, d1, d2, d3], tcp)
+        }
+    }
+}
+
+fn check_cookie<Ip>(listener: *mut bpf_sock, mut ip: Ip, mut tcp: [u32; 5]) -> bool {
+    // SAFETY: `listener` is a socket whose reference the caller holds; both headers are initialised and as
+    // long as is said.
+    let answer = unsafe {
+        bpf_tcp_check_syncookie(
+            listener.cast(),
+            (&raw mut ip).cast(),
+            size_of::<Ip>() as u32,
+            (&raw mut tcp).cast(),
+            size_of_val(&tcp) as u32,
+        )
+    };
+    answer == 0
+}

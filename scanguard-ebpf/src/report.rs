@@ -1,0 +1,61 @@
+//! Step 6, report: counts every frame once, and tells of drops.
+
+use aya_ebpf::programs::XdpContext;
+use aya_log_ebpf::{debug, warn};
+use scanguard_common::cause::{Action, Cause};
+use scanguard_common::count::{self, EventCounts};
+use scanguard_common::event::{Answer, Event};
+use scanguard_common::frame::Frame as _;
+use scanguard_common::key::spread;
+use scanguard_common::parse::Packet;
+use scanguard_common::schema::{EVENT_GATES, InterfaceSlot};
+
+use crate::frame::PacketMemory;
+use crate::lookup::now;
+use crate::maps;
+
+/// Counts one frame.
+pub(crate) fn count(interface: InterfaceSlot, cause: Cause, frame: &PacketMemory) {
+    if let Some(tally) = maps::COUNTS.get_ptr_mut(count::index(interface, cause)) {
+        // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
+        unsafe { tally.write(tally.read().plus(frame.length() as u64)) };
+    }
+}
+
+/// Tells of one drop, unless too much was told of its source and cause lately.
+pub(crate) fn tell(ctx: &XdpContext, interface: InterfaceSlot, cause: Cause, packet: &Packet) {
+    debug!(ctx, "slot {} cause {}", interface.number(), cause.index());
+    match cause.action() {
+        Action::Pass => return,
+        Action::Drop => {}
+    }
+    let spread = spread(packet.source, maps::HASH_SEED.load() ^ u64::from(cause.index()));
+    let Some(gate) = maps::EVENT_GATES.get_ptr_mut(spread as u32 % EVENT_GATES) else { return };
+    let now = now();
+    // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
+    let (next, answer) = unsafe { gate.read() }.ask(spread, now);
+    // SAFETY: as above.
+    unsafe { gate.write(next) };
+    match answer {
+        Answer::Fold => note(EventCounts::with_folded),
+        Answer::Tell { folded } => match maps::EVENTS.reserve::<Event>(0) {
+            Some(mut entry) => {
+                entry.write(Event::new(now, interface, cause, packet, folded));
+                entry.submit(0);
+                note(EventCounts::with_told);
+            }
+            None => {
+                note(EventCounts::with_lost);
+                warn!(ctx, "the ring buffer is full: an event is lost");
+            }
+        },
+    }
+}
+
+/// Counts what became of one event.
+fn note(step: fn(EventCounts) -> EventCounts) {
+    if let Some(counts) = maps::EVENT_COUNTS.get_ptr_mut(0) {
+        // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
+        unsafe { counts.write(step(counts.read())) };
+    }
+}
