@@ -3,9 +3,9 @@
 use crate::cause::Cause;
 use crate::classify::{Class, Part, classify};
 use crate::flow::{Destination, Lookups, Socket};
+use crate::parse::Packet;
 use crate::parse::network::IpProtocol;
 use crate::parse::transport::Segment;
-use crate::parse::Packet;
 
 /// Decides about one incoming packet: why it passes or is dropped. [`Cause::action`] says which.
 pub fn decide<L: Lookups>(packet: &Packet, lookups: &L) -> Cause {
@@ -17,11 +17,7 @@ pub fn decide<L: Lookups>(packet: &Packet, lookups: &L) -> Cause {
         Suspicion::None(cause) => cause,
         Suspicion::Probe(cause) => mercy(packet, lookups).unwrap_or(cause),
         Suspicion::Stray => mercy(packet, lookups).unwrap_or_else(|| {
-            if lookups.spend_on_stray(packet.source) {
-                Cause::Stray
-            } else {
-                Cause::StrayFlood
-            }
+            if lookups.spend_on_stray(packet.source) { Cause::Stray } else { Cause::StrayFlood }
         }),
     }
 }

@@ -3,6 +3,8 @@
 mod route;
 mod socket;
 
+use core::borrow::Borrow;
+
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::programs::XdpContext;
@@ -45,12 +47,11 @@ impl Lookups for Kernel<'_> {
     }
 
     fn allows(&self, source: Address) -> bool {
-        const WHOLE_ADDRESS: u32 = 128;
-        maps::ALLOWED.get(Key::new(WHOLE_ADDRESS, source.bytes())).is_some()
+        maps::ALLOWED.get(WholeAddress::new(source)).is_some()
     }
 
     fn spend_on_stray(&self, source: Address) -> bool {
-        let key = source.bytes();
+        let key = source.words();
         let record = maps::STRAYS.get_ptr_mut(key);
         // SAFETY: a pointer from a map look-up is valid until the program ends. Another processor may change
         // the eight bytes meanwhile: they are read and written whole, and every value is a valid budget.
@@ -63,6 +64,24 @@ impl Lookups for Kernel<'_> {
             None => drop(maps::STRAYS.insert(key, rest, 0)),
         }
         true
+    }
+}
+
+/// The key of one whole address, which the longest prefix that contains it answers.
+///
+/// Aligned, because aya's key is a packed struct, which without this is copied by a call to `memcpy`.
+#[repr(align(4))]
+struct WholeAddress(Key<[u32; 4]>);
+
+impl WholeAddress {
+    fn new(address: Address) -> WholeAddress {
+        WholeAddress(Key::new(128, address.words()))
+    }
+}
+
+impl Borrow<Key<[u32; 4]>> for WholeAddress {
+    fn borrow(&self) -> &Key<[u32; 4]> {
+        &self.0
     }
 }
 

@@ -9,14 +9,15 @@ use aya_ebpf::maps::{Array, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use scanguard_common::count::{CAUSES_PER_INTERFACE, EventCounts, Tally};
 use scanguard_common::event::EventGate;
 use scanguard_common::schema::{
-    Allowed, EVENT_GATES as GATES, EVENT_RING_BYTES, Interface, MAX_ALLOWED, MAX_INTERFACES, MAX_STRAY_SOURCES,
+    Allowed, EVENT_GATES as GATES, EVENT_RING_BYTES, Interface, MAX_ALLOWED, MAX_INTERFACES,
+    MAX_STRAY_SOURCES,
 };
 use scanguard_common::stray::Budget;
 
 /// Sources that are never dropped: prefix (IPv4 in its mapped form, 96 bits longer) → entry.
 /// Written by the operator, through the controller.
 #[map]
-pub(crate) static ALLOWED: LpmTrie<[u8; 16], Allowed> = LpmTrie::with_max_entries(MAX_ALLOWED, 0);
+pub(crate) static ALLOWED: LpmTrie<[u32; 4], Allowed> = LpmTrie::with_max_entries(MAX_ALLOWED, 0);
 
 /// The guarded interfaces: slot → index and link-layer address. Written by the controller.
 #[map]
@@ -30,7 +31,7 @@ pub(crate) static COUNTS: PerCpuArray<Tally> =
 /// Who sent strays lately: source → what is left of its budget; the least recently used are forgotten.
 /// Written by the programs.
 #[map]
-pub(crate) static STRAYS: LruHashMap<[u8; 16], Budget> = LruHashMap::with_max_entries(MAX_STRAY_SOURCES, 0);
+pub(crate) static STRAYS: LruHashMap<[u32; 4], Budget> = LruHashMap::with_max_entries(MAX_STRAY_SOURCES, 0);
 
 /// Events on their way to user space. Written by the programs.
 #[map]

@@ -179,31 +179,72 @@ fn follow_extensions<F: Frame + ?Sized>(frame: &F, first: u8, start: usize) -> R
         if end > MAX_HEADERS_END {
             return Err(Cause::TooManyExtensions);
         }
-        let length = match next {
-            IpProtocol::HOP_BY_HOP | IpProtocol::ROUTING | IpProtocol::DESTINATION_OPTIONS => {
-                let [following, units] = frame.read(end).ok_or(Cause::TruncatedNetwork)?;
-                next = following;
-                (usize::from(units) + 1) * 8
-            }
-            IpProtocol::FRAGMENT => {
-                let [following, _, f0, f1] = frame.read(end).ok_or(Cause::TruncatedNetwork)?;
-                let fragment = u16::from_be_bytes([f0, f1]);
-                if fragment & 0xfff8 != 0 {
-                    return Err(Cause::LaterFragment);
-                }
-                // With neither offset nor successor it is an atomic fragment, a whole packet (RFC 6946).
-                first_fragment = fragment & 1 != 0;
-                next = following;
-                8
-            }
-            IpProtocol::AUTHENTICATION => {
-                let [following, units] = frame.read(end).ok_or(Cause::TruncatedNetwork)?;
-                next = following;
-                (usize::from(units) + 2) * 4
-            }
-            _ => return Ok(Chain { protocol: IpProtocol(next), end, first_fragment }),
+        let Some(extension) = Extension::of(next) else {
+            return Ok(Chain { protocol: IpProtocol(next), end, first_fragment });
         };
-        end += length;
+        let [following, length, f0, f1] = frame.read(end).ok_or(Cause::TruncatedNetwork)?;
+        if next == IpProtocol::FRAGMENT {
+            let fragment = u16::from_be_bytes([f0, f1]);
+            if fragment & 0xfff8 != 0 {
+                return Err(Cause::LaterFragment);
+            }
+            // With neither offset nor successor it is an atomic fragment, a whole packet (RFC 6946).
+            first_fragment = fragment & 1 != 0;
+        }
+        next = following;
+        end += extension.length(length);
     }
     Err(Cause::TooManyExtensions)
+}
+
+/// How one kind of IPv6 extension header tells its length, beyond the eight bytes that each of them has.
+///
+/// A table to compute with, where one would rather match: the verifier follows every arm of a match on its
+/// own, and every sequence of arms in the loop, and so reads 221 000 instructions
+/// of the whole program instead of 34 000.
+#[derive(Clone, Copy)]
+struct Extension {
+    /// Which bits of the second byte count.
+    counted: u8,
+    /// What they count: 2 to this power bytes. Zero where the protocol is no extension header.
+    unit_log2: u8,
+}
+
+impl Extension {
+    const NONE: Extension = Extension { counted: 0, unit_log2: 0 };
+    /// RFC 8200 §4.3, §4.4 and §4.6.
+    const EIGHT_BYTES: Extension = Extension { counted: 0xff, unit_log2: 3 };
+    /// RFC 4302 §2.2.
+    const FOUR_BYTES: Extension = Extension { counted: 0xff, unit_log2: 2 };
+    /// RFC 8200 §4.5: the second byte is reserved.
+    const FIXED: Extension = Extension { counted: 0, unit_log2: 3 };
+
+    const fn known(protocol: u8) -> Extension {
+        match protocol {
+            IpProtocol::HOP_BY_HOP | IpProtocol::ROUTING | IpProtocol::DESTINATION_OPTIONS => {
+                Extension::EIGHT_BYTES
+            }
+            IpProtocol::AUTHENTICATION => Extension::FOUR_BYTES,
+            IpProtocol::FRAGMENT => Extension::FIXED,
+            _ => Extension::NONE,
+        }
+    }
+
+    fn of(protocol: u8) -> Option<Extension> {
+        static TABLE: [Extension; 256] = {
+            let mut table = [Extension::NONE; 256];
+            let mut protocol = 0;
+            while protocol < table.len() {
+                table[protocol] = Extension::known(protocol as u8);
+                protocol += 1;
+            }
+            table
+        };
+        TABLE.get(usize::from(protocol)).copied().filter(|extension| extension.unit_log2 != 0)
+    }
+
+    /// The whole header's length in bytes, 8 to 2048, where its second byte is `told`.
+    fn length(self, told: u8) -> usize {
+        8 + (usize::from(told & self.counted) << (self.unit_log2 & 3))
+    }
 }
