@@ -6,22 +6,29 @@
 //! - [`Process`] is a program running in a host; [`Service`] is a real server running in one.
 //! - [`Frame`] builds any packet, right by default and wrong on request.
 //! - [`Injector`] puts frames on a wire, [`Capture`] sees what comes back.
+//! - [`World`] knows what a guarded host should do with a frame, and [`Traffic`] writes frames of every kind to ask.
 //! - [`Random`] makes every generated run repeatable.
 
 mod host;
 mod lab;
 mod namespaces;
 mod offload;
+mod oracle;
 mod packet;
 mod process;
 mod random;
 mod raw;
 mod service;
+mod traffic;
+mod world;
 
 pub use host::Host;
 pub use lab::{GUARDED_MAC, GUARDED_V4, GUARDED_V6, INTERFACE, Lab, OUTSIDE_MAC, OUTSIDE_V4, OUTSIDE_V6};
+pub use oracle::{Meaning, sendable_flags};
 pub use packet::{Extension, Frame, Icmp, Ip, Link, Sctp, Tcp, Udp};
 pub use process::Process;
 pub use random::Random;
 pub use raw::{Capture, Injector};
 pub use service::Service;
+pub use traffic::Traffic;
+pub use world::World;

@@ -1,0 +1,152 @@
+//! What is decided, case by case, on a host written down as plain lists.
+
+use std::net::IpAddr;
+
+use scanguard_common::cause::Cause;
+use scanguard_common::stray::{BURST, REFILL};
+use scanguard_common::time::Nanos;
+use scanguard_harness::{Frame, GUARDED_V4, GUARDED_V6, Link, OUTSIDE_V4, OUTSIDE_V6, World};
+
+const OPEN: u16 = 80;
+const CLOSED: u16 = 81;
+const CONNECTED: u16 = 22;
+const REMOTE: u16 = 50_000;
+
+const FAMILIES: [(IpAddr, IpAddr); 2] =
+    [(IpAddr::V4(OUTSIDE_V4), IpAddr::V4(GUARDED_V4)), (IpAddr::V6(OUTSIDE_V6), IpAddr::V6(GUARDED_V6))];
+
+fn host() -> World {
+    FAMILIES.iter().fold(
+        World::with_addresses(FAMILIES.map(|(_, guarded)| guarded)).listening(OPEN).listening(CONNECTED),
+        |world, (outside, guarded)| world.connected((*outside, REMOTE), (*guarded, CONNECTED)),
+    )
+}
+
+/// What becomes of a segment with these flags and sequence number, for each family.
+fn judge(world: &World, from: u16, to: u16, flags: &str, sequence: u32) -> [Cause; 2] {
+    FAMILIES.map(|(outside, guarded)| {
+        world.judge(&Frame::between(outside, guarded).tcp(from, to).flags(flags).seq(sequence).build())
+    })
+}
+
+#[test]
+fn impossible_flags_are_dropped_whatever_the_port_and_the_connection() {
+    for (flags, cause) in [
+        ("", Cause::TcpNull),
+        ("FPU", Cause::TcpXmas),
+        ("FSRPAU", Cause::TcpFullXmas),
+        ("FS", Cause::TcpSynFin),
+        ("SR", Cause::TcpSynRst),
+        ("FR", Cause::TcpFinRst),
+        ("U", Cause::TcpNoAck),
+        ("P", Cause::TcpNoAck),
+    ] {
+        assert_eq!(judge(&host(), 1234, OPEN, flags, 7), [cause; 2], "{flags} to an open port");
+        assert_eq!(judge(&host(), 1234, CLOSED, flags, 7), [cause; 2], "{flags} to a closed port");
+        assert_eq!(judge(&host(), REMOTE, CONNECTED, flags, 7), [cause; 2], "{flags} in a connection");
+    }
+}
+
+#[test]
+fn a_syn_passes_to_an_open_port_only() {
+    for flags in ["S", "SP", "SU", "SEC", "SEC", "SPU"] {
+        assert_eq!(judge(&host(), 1234, OPEN, flags, 7), [Cause::NewConnection; 2], "{flags}");
+        assert_eq!(judge(&host(), 1234, CLOSED, flags, 7), [Cause::ClosedPort; 2], "{flags}");
+    }
+}
+
+#[test]
+fn whatever_belongs_to_a_connection_passes() {
+    for flags in ["A", "PA", "FA", "FPA", "PAU", "R", "RA", "SA", "S", "F"] {
+        for sequence in [0, 7] {
+            let causes = judge(&host(), REMOTE, CONNECTED, flags, sequence);
+            assert_eq!(causes, [Cause::InConnection; 2], "{flags} {sequence}");
+        }
+    }
+}
+
+#[test]
+fn probes_that_claim_a_connection_are_dropped_alike_at_open_and_closed_ports() {
+    for port in [OPEN, CLOSED] {
+        assert_eq!(judge(&host(), 1234, port, "A", 0), [Cause::AckProbe; 2]);
+        assert_eq!(judge(&host(), 1234, port, "FA", 0), [Cause::MaimonProbe; 2]);
+        assert_eq!(judge(&host(), 1234, port, "F", 7), [Cause::FinProbe; 2]);
+        assert_eq!(judge(&host(), 1234, port, "SA", 7), [Cause::SynAckProbe; 2]);
+    }
+}
+
+#[test]
+fn a_reset_of_no_connection_passes_because_nobody_answers_it() {
+    for flags in ["R", "RA", "RP"] {
+        assert_eq!(judge(&host(), 1234, CLOSED, flags, 0), [Cause::StrayReset; 2]);
+    }
+}
+
+#[test]
+fn a_source_may_send_a_burst_of_strays_and_then_one_each_second() {
+    let world = host();
+    world.set_now(Nanos(REFILL));
+    for port in 0..BURST {
+        let port = 1000 + u16::try_from(port).expect("a burst is short");
+        assert_eq!(judge(&world, 1234, port, "PA", 7), [Cause::Stray; 2]);
+    }
+    assert_eq!(judge(&world, 1234, CLOSED, "A", 7), [Cause::StrayFlood; 2]);
+    assert_eq!(judge(&world, 1234, CLOSED, "FA", 7), [Cause::StrayFlood; 2]);
+    world.set_now(Nanos(2 * REFILL));
+    assert_eq!(judge(&world, 1234, CLOSED, "A", 7), [Cause::Stray; 2]);
+    assert_eq!(judge(&world, 1234, CLOSED, "A", 7), [Cause::StrayFlood; 2]);
+}
+
+#[test]
+fn an_ack_completes_a_handshake_by_cookie_at_a_listener_only() {
+    let world = host().awaiting_cookies();
+    assert_eq!(judge(&world, 1234, OPEN, "A", 7), [Cause::SynCookie; 2]);
+    assert_eq!(judge(&world, 1234, CLOSED, "A", 7), [Cause::Stray; 2]);
+    assert_eq!(judge(&world, 1234, OPEN, "SA", 7), [Cause::SynAckProbe; 2]);
+}
+
+#[test]
+fn an_allowed_source_is_never_dropped() {
+    let world = FAMILIES.iter().fold(host(), |world, (outside, _)| world.allowing(*outside));
+    for flags in ["", "FPU", "F", "A", "FA", "S", "SA", "SR"] {
+        assert_eq!(judge(&world, 1234, CLOSED, flags, 0), [Cause::Allowed; 2], "{flags}");
+    }
+    assert_eq!(judge(&world, 1234, OPEN, "S", 0), [Cause::NewConnection; 2]);
+}
+
+#[test]
+fn what_is_not_for_this_host_alone_is_not_judged() {
+    let probe = |link: Link, to: IpAddr| {
+        let from = if to.is_ipv4() { IpAddr::V4(OUTSIDE_V4) } else { IpAddr::V6(OUTSIDE_V6) };
+        Frame::between(from, to).link(link).tcp(1234, CLOSED).flags("FPU").build()
+    };
+    let other = Link::default().to_mac([2, 0, 0, 0, 0, 9]);
+    let broadcast = Link::default().to_mac([0xff; 6]);
+    for (_, guarded) in FAMILIES {
+        assert_eq!(host().judge(&probe(other.clone(), guarded)), Cause::OtherStation);
+        assert_eq!(host().judge(&probe(broadcast.clone(), guarded)), Cause::NotUnicast);
+    }
+    for group in ["224.0.0.1", "239.255.255.255", "255.255.255.255", "ff02::1"] {
+        let group = group.parse().expect("an address");
+        assert_eq!(host().judge(&probe(Link::default(), group)), Cause::NotUnicast, "{group}");
+    }
+    for elsewhere in ["198.51.100.1", "2001:db8::1"] {
+        let elsewhere = elsewhere.parse().expect("an address");
+        assert_eq!(host().forwarding().judge(&probe(Link::default(), elsewhere)), Cause::Forwarded);
+        assert_eq!(host().judge(&probe(Link::default(), elsewhere)), Cause::TcpXmas);
+    }
+}
+
+#[test]
+fn other_protocols_pass() {
+    for (outside, guarded) in FAMILIES {
+        let ip = || Frame::between(outside, guarded);
+        assert_eq!(host().judge(&ip().udp(1, 2).build()), Cause::Udp);
+        assert_eq!(host().judge(&ip().sctp(1, 2).build()), Cause::Sctp);
+        assert_eq!(host().judge(&ip().icmp(8, 0).build()), Cause::Icmp);
+        assert_eq!(host().judge(&ip().icmpv6(128, 0).build()), Cause::Icmp);
+        assert_eq!(host().judge(&ip().build(47, &[0; 8])), Cause::OtherProtocol);
+    }
+    assert_eq!(host().judge(&Frame::ethernet(0x0806).build(&[0; 28])), Cause::Arp);
+    assert_eq!(host().judge(&Frame::ethernet(0x88cc).build(&[0; 28])), Cause::NotIp);
+}

@@ -1,0 +1,6 @@
+//! What can be promised without privileges: the engine, on memory of our own.
+
+mod decision;
+mod flags;
+mod headers;
+mod truncation;
