@@ -93,6 +93,7 @@ causes! {
     38 TooManyExtensions "too-many-extensions" Pass "More IPv6 extension headers than are followed: not understood.";
     39 LaterFragment "later-fragment" Pass "A fragment other than the first, which has no transport header.";
     40 TinyFragment  "tiny-fragment"  Pass "A first fragment too short for its transport header: not judged.";
+    41 MaybeTranslated "maybe-translated" Pass "Of no socket of this host, which forwards: it may be for a guest behind it, by address translation.";
 }
 
 impl Cause {

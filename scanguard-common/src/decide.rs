@@ -15,9 +15,14 @@ pub fn decide<L: Lookups>(packet: &Packet, lookups: &L) -> Cause {
     };
     match suspicion {
         Suspicion::None(cause) => cause,
+        Suspicion::Impossible(cause) => match mercy(packet, lookups) {
+            // Translating its address would not make it possible.
+            None | Some(Cause::MaybeTranslated) => cause,
+            Some(mercy) => mercy,
+        },
         Suspicion::Probe(cause) => mercy(packet, lookups).unwrap_or(cause),
         Suspicion::Stray => mercy(packet, lookups).unwrap_or_else(|| {
-            if lookups.spend_on_stray(packet.source) { Cause::Stray } else { Cause::StrayFlood }
+            if lookups.spend_on_stray(packet.sender()) { Cause::Stray } else { Cause::StrayFlood }
         }),
     }
 }
@@ -26,7 +31,9 @@ pub fn decide<L: Lookups>(packet: &Packet, lookups: &L) -> Cause {
 enum Suspicion {
     /// Legitimate, or none of our business, for this cause.
     None(Cause),
-    /// A probe, to be dropped for this cause.
+    /// No stack sends it, whatever it belongs to: to be dropped for this cause.
+    Impossible(Cause),
+    /// A probe, as far as this host's sockets tell: to be dropped for this cause.
     Probe(Cause),
     /// A segment of no connection that may be a survivor of one.
     Stray,
@@ -45,7 +52,7 @@ fn not_judged(protocol: IpProtocol) -> Cause {
 /// Flags first, because they cost no look-up; then the socket table.
 fn suspect_segment<L: Lookups>(packet: &Packet, segment: &Segment, lookups: &L) -> Suspicion {
     match classify(segment.flags) {
-        Class::Impossible(cause) => Suspicion::Probe(cause),
+        Class::Impossible(cause) => Suspicion::Impossible(cause),
         Class::Opens => match lookups.socket(packet, segment) {
             Socket::Connected => Suspicion::None(Cause::InConnection),
             Socket::Listening | Socket::CompletesCookie => Suspicion::None(Cause::NewConnection),
@@ -92,6 +99,7 @@ fn mercy<L: Lookups>(packet: &Packet, lookups: &L) -> Option<Cause> {
     }
     match lookups.destination(packet) {
         Destination::Ours => None,
+        Destination::OursOrTranslated => Some(Cause::MaybeTranslated),
         Destination::Group => Some(Cause::NotUnicast),
         Destination::OtherStation => Some(Cause::OtherStation),
         Destination::Forwarded => Some(Cause::Forwarded),

@@ -24,8 +24,11 @@ pub enum Socket {
 /// For whom a packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// This host.
+    /// This host, and nobody else: it does not forward.
     Ours,
+    /// An address of this host, which forwards: address translation (NAT) may hand the packet on, to a guest or
+    /// container whose connections this host's socket table does not know.
+    OursOrTranslated,
     /// A group of stations: link-layer multicast or broadcast.
     Group,
     /// Another station of the link: the frame was only overheard.
@@ -59,6 +62,6 @@ pub trait Lookups {
     /// Whether the operator has allowed the source. Asked only where a drop is near.
     fn allows(&self, source: Address) -> bool;
 
-    /// Spends on one stray of this source: false when its [`Budget`](crate::stray::Budget) is empty.
-    fn spend_on_stray(&self, source: Address) -> bool;
+    /// Spends on one stray of this sender: false when its [`Budget`](crate::stray::Budget) is empty.
+    fn spend_on_stray(&self, sender: Address) -> bool;
 }

@@ -48,6 +48,12 @@ impl Address {
     pub fn words(self) -> [u32; 4] {
         self.0
     }
+
+    /// The /64 that an IPv6 address lies in: the address without its interface identifier (RFC 4291 §2.5.1).
+    pub fn network(self) -> Address {
+        let [a, b, ..] = self.0;
+        Address([a, b, 0, 0])
+    }
 }
 
 /// Spreads a key over 64 bits, with a seed that an attacker does not know: without it he could choose

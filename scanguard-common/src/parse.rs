@@ -31,6 +31,15 @@ pub struct Packet {
 }
 
 impl Packet {
+    /// By which address its sender is known: over IPv6 the network, because each host has a /64 to itself, and may
+    /// use a new address of it for every packet (RFC 8981).
+    pub fn sender(&self) -> Address {
+        match self.family {
+            Family::V4 => self.source,
+            Family::V6 => self.source.network(),
+        }
+    }
+
     /// Whether the destination is a multicast address or the limited broadcast address
     /// (RFC 1112 §4, RFC 919 §7, RFC 4291 §2.7).
     ///

@@ -25,6 +25,11 @@ pub struct Budget {
 const _: () = assert!(size_of::<Budget>() == 8);
 
 impl Budget {
+    /// The record as it lies in memory; every value is a valid one.
+    pub fn from_bits(whole_at: u64) -> Budget {
+        Budget { whole_at }
+    }
+
     /// Spends on one stray: the budget after it, or `None` where nothing is left.
     pub fn spend(self, now: Nanos) -> Option<Budget> {
         let owed = Nanos(self.whole_at).since(now);

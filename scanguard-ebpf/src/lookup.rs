@@ -90,3 +90,10 @@ pub(crate) fn now() -> Nanos {
     // SAFETY: the helper takes nothing and has no precondition.
     Nanos(unsafe { bpf_ktime_get_ns() })
 }
+
+/// The size of something, as the kernel's helpers want to be told it.
+const fn size<T>() -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "it lies on the stack, which has 512 bytes")]
+    let size = size_of::<T>() as u32;
+    size
+}

@@ -30,7 +30,8 @@ pub(crate) fn tell(ctx: &XdpContext, interface: InterfaceSlot, cause: Cause, pac
         Action::Drop => {}
     }
     let spread = spread(packet.source, maps::HASH_SEED.load() ^ u64::from(cause.index()));
-    let Some(gate) = maps::EVENT_GATES.get_ptr_mut(spread as u32 % EVENT_GATES) else { return };
+    let slot = u32::try_from(spread % u64::from(EVENT_GATES)).unwrap_or_default();
+    let Some(gate) = maps::EVENT_GATES.get_ptr_mut(slot) else { return };
     let now = now();
     // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
     let (next, answer) = unsafe { gate.read() }.ask(spread, now);

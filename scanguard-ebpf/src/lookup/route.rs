@@ -12,6 +12,8 @@ use scanguard_common::flow::Destination;
 use scanguard_common::parse::Packet;
 use scanguard_common::parse::network::Family;
 
+use super::size;
+
 /// `AF_INET` and `AF_INET6` of `include/linux/socket.h`.
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
@@ -19,14 +21,18 @@ const AF_INET6: u8 = 10;
 /// Asks whether this host would forward the packet, or keep it.
 ///
 /// Where the interface does not forward at all, the kernel says so before it looks at any route: the packet
-/// is then either ours or discarded by the host anyway, and both may be judged.
+/// is then either ours or discarded by the host anyway, and both may be judged. Where it does forward, an
+/// address of ours may be that of a whole network behind us.
 pub(super) fn destination(ctx: &XdpContext, packet: &Packet) -> Destination {
-    let mut query = query(packet, ctx.ingress_ifindex() as u32);
-    let length = size_of::<FibQuery>() as i32;
+    #[expect(clippy::cast_possible_truncation, reason = "the kernel keeps it in 32 bits")]
+    let interface = ctx.ingress_ifindex() as u32;
+    let mut query = query(packet, interface);
+    let length = size::<FibQuery>().cast_signed();
     // SAFETY: `query` is initialised in all its bytes, and `length` is its size.
     let answer = unsafe { bpf_fib_lookup(ctx.as_ptr(), &raw mut query, length, 0) };
     match u32::try_from(answer) {
-        Ok(BPF_FIB_LKUP_RET_NOT_FWDED | BPF_FIB_LKUP_RET_FWD_DISABLED) => Destination::Ours,
+        Ok(BPF_FIB_LKUP_RET_FWD_DISABLED) => Destination::Ours,
+        Ok(BPF_FIB_LKUP_RET_NOT_FWDED) => Destination::OursOrTranslated,
         Ok(_) => Destination::Forwarded,
         Err(_) => Destination::Unknown,
     }

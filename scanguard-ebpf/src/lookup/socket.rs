@@ -12,8 +12,12 @@ use scanguard_common::parse::Packet;
 use scanguard_common::parse::network::Family;
 use scanguard_common::parse::transport::Segment;
 
+use super::size;
+
 /// `TCP_LISTEN` of `include/net/tcp_states.h`.
 const TCP_LISTEN: u32 = 10;
+/// −1 in 64 bits.
+const THIS_NAMESPACE: u64 = (BPF_F_CURRENT_NETNS as i64).cast_unsigned();
 
 /// Looks the segment's connection up, and where there is none, a listener.
 ///
@@ -58,11 +62,8 @@ fn look_up_either(ctx: &XdpContext, packet: &Packet) -> *mut bpf_sock {
 ///
 /// Not with the union of both: what the shorter one leaves uninitialised the verifier refuses to see copied.
 fn look_up<Tuple>(ctx: &XdpContext, mut tuple: Tuple) -> *mut bpf_sock {
-    let length = size_of::<Tuple>() as u32;
-    // SAFETY: `tuple` is initialised, and `length` is its size.
-    unsafe {
-        bpf_skc_lookup_tcp(ctx.as_ptr(), (&raw mut tuple).cast(), length, BPF_F_CURRENT_NETNS as u64, 0)
-    }
+    // SAFETY: `tuple` is initialised, and its size is told.
+    unsafe { bpf_skc_lookup_tcp(ctx.as_ptr(), (&raw mut tuple).cast(), size::<Tuple>(), THIS_NAMESPACE, 0) }
 }
 
 /// Whether the segment acknowledges a SYN cookie that `listener` gave out.
@@ -101,9 +102,9 @@ fn check_cookie<Ip>(listener: *mut bpf_sock, mut ip: Ip, mut tcp: [u32; 5]) -> b
         bpf_tcp_check_syncookie(
             listener.cast(),
             (&raw mut ip).cast(),
-            size_of::<Ip>() as u32,
+            size::<Ip>(),
             (&raw mut tcp).cast(),
-            size_of_val(&tcp) as u32,
+            size::<[u32; 5]>(),
         )
     };
     answer == 0
