@@ -1,1 +1,36 @@
-//! The controller, as a library: everything but the argument parser.
+//! The controller, as a library: everything but the process around it.
+//!
+//! What was typed is in [`cli`]; each command is one file in `command`. Commands that guard an interface or end
+//! that go through `guard`, which knows the order of the steps and how to take them back; it asks
+//! `privilege`, `interface`, `bpffs`, `lock` and `pin` before it touches anything, and [`program`] loads what
+//! runs in the kernel. Nothing of what is guarded is remembered here: `guarded` asks the pinned links and the
+//! network interfaces each time, `maps` the counters and the allowlist, `events` the ring buffer. `show` writes
+//! the answers as tables or as JSON, `explain` teaches. What fails in a way that the caller can mend is an
+//! [`error::Error`], and ends the process with its own [`exit::Exit`] code.
+
+pub mod cli;
+pub mod error;
+pub mod exit;
+pub mod output;
+pub mod program;
+pub mod stop;
+
+mod bpffs;
+mod clock;
+mod command;
+mod events;
+mod explain;
+mod guard;
+mod guarded;
+mod interface;
+mod kernel;
+mod lock;
+mod log;
+mod maps;
+mod nearest;
+mod open_link;
+mod pin;
+mod prefix;
+mod privilege;
+mod show;
+mod stats;

@@ -1,0 +1,47 @@
+//! From the kernel's monotonic clock to the time of day.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use nix::time::{ClockId, clock_gettime};
+use scanguard_common::time::Nanos;
+
+/// The time of day at which the monotonic clock read `then`.
+///
+/// Both clocks are read each time: their distance changes whenever somebody sets the time or the machine
+/// sleeps.
+pub(crate) fn time_of_day(then: Nanos) -> anyhow::Result<SystemTime> {
+    let monotonic = clock_gettime(ClockId::CLOCK_MONOTONIC).context("reading the monotonic clock")?;
+    let now = Nanos(u64::try_from(Duration::from(monotonic).as_nanos()).unwrap_or(u64::MAX));
+    Ok(SystemTime::now() - Duration::from_nanos(now.since(then)))
+}
+
+/// A point in time as RFC 3339 has it, in UTC and to the microsecond.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
+    humantime::format_rfc3339_micros(time).to_string()
+}
+
+/// The same to the second, where it is a person's doing that is dated.
+pub(crate) fn rfc3339_seconds(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_monotonic_now_is_the_time_of_day_now() {
+        let monotonic = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("every kernel has this clock");
+        let then = Nanos(u64::try_from(Duration::from(monotonic).as_nanos()).expect("584 years"));
+        let passed = SystemTime::now().duration_since(time_of_day(then).expect("clocks can be read"));
+        assert!(passed.expect("no earlier than now") < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn times_are_written_in_utc() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_micros(1_709_210_096_000_042);
+        assert_eq!(rfc3339(time), "2024-02-29T12:34:56.000042Z");
+        assert_eq!(rfc3339_seconds(time), "2024-02-29T12:34:56Z");
+    }
+}

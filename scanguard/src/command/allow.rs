@@ -1,0 +1,89 @@
+//! `scanguard allow`: whom nothing is ever dropped of.
+
+use clap::Subcommand;
+
+use super::pins_in_use;
+use crate::guard::allowed_now;
+use crate::lock::Lock;
+use crate::maps::Maps;
+use crate::output::Output;
+use crate::prefix::Prefix;
+use crate::show::Show as _;
+use crate::show::allowlist::Allowlist;
+
+/// Say from whom nothing is dropped
+///
+/// Packets from an allowed source that would have been dropped pass, and are counted as `allowed`. The list is
+/// shared by all guarded interfaces, takes effect with the next packet, and goes with the last interface that is
+/// detached.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Allow addresses and prefixes
+    Add {
+        /// Like 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32
+        #[arg(required = true, value_name = "CIDR")]
+        prefixes: Vec<String>,
+    },
+    /// Allow addresses and prefixes no longer: exactly those that were added
+    Remove {
+        /// As `allow list` shows them
+        #[arg(required = true, value_name = "CIDR")]
+        prefixes: Vec<String>,
+    },
+    /// Show who is allowed
+    List {
+        /// One JSON object a line instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Args {
+    pub(crate) async fn run(&self, output: &mut Output<'_>) -> anyhow::Result<()> {
+        match &self.what {
+            What::Add { prefixes } => add(&understood(prefixes)?).await,
+            What::Remove { prefixes } => remove(&understood(prefixes)?).await,
+            What::List { json } => {
+                let list = Allowlist(Maps::open(&pins_in_use()?)?.allowed()?);
+                Ok(list.show(*json, output.data)?)
+            }
+        }
+    }
+}
+
+/// All that were given, or the error of the first that is no prefix.
+fn understood(given: &[String]) -> anyhow::Result<Vec<Prefix>> {
+    Ok(given.iter().map(|prefix| Prefix::parse(prefix)).collect::<Result<_, _>>()?)
+}
+
+async fn add(prefixes: &[Prefix]) -> anyhow::Result<()> {
+    let pins = pins_in_use()?;
+    let _lock = Lock::take().await?;
+    let mut maps = Maps::open(&pins)?;
+    for prefix in prefixes {
+        if !maps.is_allowed(prefix)? {
+            maps.allow(prefix, allowed_now())?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes all or none: the first that is not on the list is an error before anything is removed.
+async fn remove(prefixes: &[Prefix]) -> anyhow::Result<()> {
+    let pins = pins_in_use()?;
+    let _lock = Lock::take().await?;
+    let mut maps = Maps::open(&pins)?;
+    for prefix in prefixes {
+        maps.require_allowed(prefix)?;
+    }
+    for prefix in prefixes {
+        maps.disallow(prefix)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! What is understood, and not judged: not for this host, or no TCP.
+
+use scanguard_common::cause::Cause;
+
+use super::topic::{Lesson, Topic};
+
+/// What falls into this group.
+pub(super) static TOPICS: &[Topic] = &[
+    Topic {
+        cause: Cause::NotUnicast,
+        title: "For a group of hosts",
+        aliases: &["multicast", "broadcast"],
+        what: &["A segment that looks like a probe, to a multicast or broadcast address: of IP, or of \
+             Ethernet. TCP knows connections between two hosts only, so no host answers it."],
+        lesson: Lesson::Words,
+        tools: &[],
+        verdict: &[
+            "It passes. What is sent to many is not for this host alone to judge, and it draws no answer.",
+        ],
+    },
+    Topic {
+        cause: Cause::OtherStation,
+        title: "For another station",
+        aliases: &["overheard", "promiscuous"],
+        what: &["A segment that looks like a probe, in a frame for another Ethernet address: overheard, \
+             because a switch sends it everywhere or the interface listens to everything, or because a \
+             bridge on this host takes it further."],
+        lesson: Lesson::Words,
+        tools: &[],
+        verdict: &["It passes. The host discards it anyway, and a bridge must not lose it."],
+    },
+    Topic {
+        cause: Cause::Forwarded,
+        title: "For another host",
+        aliases: &["routed", "forward"],
+        what: &[
+            "A segment that looks like a probe, and that this host would route elsewhere: to a guest, a \
+             container, or another network. The kernel's routing tables say so.",
+        ],
+        lesson: Lesson::Words,
+        tools: &[],
+        verdict: &[
+            "It passes. Whether it belongs to a connection only its receiver knows: scanguard can be \
+             run there.",
+        ],
+    },
+    Topic {
+        cause: Cause::MaybeTranslated,
+        title: "For this host, or for a guest behind it",
+        aliases: &["nat", "gateway", "masquerade"],
+        what: &[
+            "A segment for an address of this host that belongs to none of its sockets, while this host \
+             forwards packets. By address translation (NAT) it may be for a container or guest: the \
+             answer to something it asked for, or a request to a port that is published for it.",
+        ],
+        lesson: Lesson::Words,
+        tools: &[],
+        verdict: &["It passes: only the guest knows whether it belongs to a connection. So on a host that \
+             forwards, closed ports answer as they would without scanguard, and only segments with \
+             impossible flags are dropped."],
+    },
+    Topic {
+        cause: Cause::UnknownDestination,
+        title: "For whom it is cannot be told",
+        aliases: &["unknown"],
+        what: &["A segment that looks like a probe, and the routing tables could not be asked. This should \
+             not happen: if it counts up, please report it."],
+        lesson: Lesson::Words,
+        tools: &[],
+        verdict: &["It passes: in doubt nothing is dropped."],
+    },
+    Topic {
+        cause: Cause::Udp,
+        title: "UDP datagram",
+        aliases: &["udp-scan"],
+        what: &["UDP has no handshake and no flags: any datagram may be the first. A UDP scan (nmap -sU) \
+             waits for the ICMP message \"port unreachable\", by which a closed port tells on itself."],
+        lesson: Lesson::Words,
+        tools: &["nmap -Pn -sU -p 53,123 HOST", "hping3 -c 1 --udp -p 53 HOST"],
+        verdict: &["It passes: scanguard judges TCP only. DNS, DHCP, QUIC and the rest are not touched."],
+    },
+    Topic {
+        cause: Cause::Icmp,
+        title: "ICMP or ICMPv6 message",
+        aliases: &["icmpv6", "ping", "ping-scan"],
+        what: &["Errors and questions about the network itself: ping, \"packet too big\", \"unreachable\", \
+             and in IPv6 also the discovery of neighbours. A ping scan (nmap -sn) looks for hosts that \
+             answer an echo request."],
+        lesson: Lesson::Words,
+        tools: &["nmap -sn -PE --disable-arp-ping HOST", "hping3 -c 1 --icmp HOST"],
+        verdict: &["It passes. Connections break without \"packet too big\", and IPv6 without neighbour \
+             discovery."],
+    },
+    Topic {
+        cause: Cause::Sctp,
+        title: "SCTP packet",
+        aliases: &["sctp-scan"],
+        what: &["SCTP is a transport protocol beside TCP, at home in telephone networks. Its scans (nmap \
+             -sY, -sZ) ask for open ports as a SYN scan does."],
+        lesson: Lesson::Words,
+        tools: &["nmap -Pn -sY -p 80 HOST"],
+        verdict: &["It passes: scanguard judges TCP only."],
+    },
+    Topic {
+        cause: Cause::OtherProtocol,
+        title: "Another IP protocol",
+        aliases: &["protocol", "protocol-scan"],
+        what: &["IP that carries neither TCP, UDP, ICMP nor SCTP: tunnels (GRE, IPsec), routing (OSPF), \
+             multicast groups (IGMP) and more. A protocol scan (nmap -sO) tries them all, and waits for \
+             the ICMP message \"protocol unreachable\"."],
+        lesson: Lesson::Words,
+        tools: &["nmap -Pn -sO -p 47 HOST", "hping3 -c 1 --rawip --ipproto 47 HOST"],
+        verdict: &["It passes: which of them are wanted, only the site knows."],
+    },
+    Topic {
+        cause: Cause::Arp,
+        title: "Address resolution",
+        aliases: &["arp-scan"],
+        what: &[
+            "ARP asks which Ethernet address belongs to an IPv4 address. Nobody on the same network can \
+             talk to this host without, and so an ARP scan finds every host there.",
+        ],
+        lesson: Lesson::Words,
+        tools: &["nmap -sn -PR HOST"],
+        verdict: &["It passes: without it there is no IPv4."],
+    },
+    Topic {
+        cause: Cause::NotIp,
+        title: "Neither IP nor address resolution",
+        aliases: &["ethernet"],
+        what: &[
+            "A frame with another payload: spanning tree, LLDP, PPPoE, or the many other protocols that \
+             live on Ethernet beside IP.",
+        ],
+        lesson: Lesson::Words,
+        tools: &[],
+        verdict: &["It passes: ports exist in IP only."],
+    },
+];

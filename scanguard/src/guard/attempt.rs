@@ -1,0 +1,144 @@
+//! One attempt to guard interfaces, which can be taken back whole.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use aya::Ebpf;
+use aya::programs::XdpMode;
+use scanguard_common::schema::{Interface, InterfaceSlot};
+
+use super::{Attached, Request, allowed_now, foreign_program};
+use crate::error::Error;
+use crate::interface::{Mode, NetworkInterface};
+use crate::maps::{self, Maps};
+use crate::output::Output;
+use crate::pin::Pins;
+use crate::prefix::Prefix;
+use crate::program::{self, AttachError, Constants};
+
+/// What was done so far, so that it can be taken back.
+pub(super) struct Attempt<'a> {
+    pins: &'a Pins,
+    existed: bool,
+    slots: Vec<InterfaceSlot>,
+    allowed: Vec<Prefix>,
+}
+
+impl<'a> Attempt<'a> {
+    /// Nothing was done yet; whether our pins exist already decides what taking back means.
+    pub(super) fn new(pins: &'a Pins, existed: bool) -> Attempt<'a> {
+        Attempt { pins, existed, slots: Vec::new(), allowed: Vec::new() }
+    }
+
+    /// Guards all of these interfaces. Where it fails, the caller takes it back.
+    pub(super) fn run(
+        &mut self,
+        request: &Request<'_>,
+        targets: &[&NetworkInterface],
+        output: &mut Output<'_>,
+    ) -> anyhow::Result<Vec<Attached>> {
+        let free = self.free_slots()?;
+        let mut ready = Vec::new();
+        for (position, target) in targets.iter().enumerate() {
+            let slot = *free.get(position).ok_or_else(|| Error::TooManyInterfaces(target.name.clone()))?;
+            ready.push((*target, slot, self.prepare(target, slot, request.log_level)?));
+        }
+        self.allow(request.allow)?;
+        let mut attached = Vec::new();
+        for (target, slot, mut ebpf) in ready {
+            let mode = put_on(&mut ebpf, target, request.mode, &self.pins.link(slot), output)?;
+            let program = program::id(&mut ebpf)?;
+            attached.push(Attached { name: target.name.clone(), slot, program, mode, ebpf });
+        }
+        Ok(attached)
+    }
+
+    /// The slots without a pinned link.
+    fn free_slots(&self) -> anyhow::Result<Vec<InterfaceSlot>> {
+        let taken = if self.existed { self.pins.slots()? } else { Vec::new() };
+        Ok(InterfaceSlot::all().filter(|slot| !taken.contains(slot)).collect())
+    }
+
+    /// Everything but attaching: maps, the slot, the program in the kernel.
+    fn prepare(
+        &mut self,
+        target: &NetworkInterface,
+        slot: InterfaceSlot,
+        log_level: u8,
+    ) -> anyhow::Result<Ebpf> {
+        let is_first = !self.existed && self.slots.is_empty();
+        self.slots.push(slot);
+        if is_first {
+            self.pins.create()?;
+        }
+        let mut ebpf = program::open(Constants { slot, log_level }, self.pins)?;
+        if is_first {
+            maps::write_schema(self.pins)?;
+        }
+        let record = Interface::new(target.index, target.guardable()?);
+        Maps::open(self.pins)?.take_slot(slot, record)?;
+        program::load(&mut ebpf)?;
+        Ok(ebpf)
+    }
+
+    /// Allows those that are not allowed already.
+    fn allow(&mut self, prefixes: &[Prefix]) -> anyhow::Result<()> {
+        let mut maps = Maps::open(self.pins)?;
+        for prefix in prefixes {
+            if !maps.is_allowed(prefix)? {
+                maps.allow(prefix, allowed_now())?;
+                self.allowed.push(*prefix);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back what was done: everything where our pins did not exist before.
+    pub(super) fn take_back(&self) -> anyhow::Result<()> {
+        if !self.existed {
+            return if self.pins.exist()? { self.pins.remove_all() } else { Ok(()) };
+        }
+        let pinned = self.pins.slots()?;
+        let mut maps = Maps::open(self.pins)?;
+        for slot in &self.slots {
+            if pinned.contains(slot) {
+                self.pins.remove_link(*slot)?;
+            }
+            maps.free_slot(*slot)?;
+        }
+        for prefix in &self.allowed {
+            maps.disallow(prefix)?;
+        }
+        Ok(())
+    }
+}
+
+/// Attaches the program, in the driver if it can and nothing else was asked for, and pins the link.
+fn put_on(
+    ebpf: &mut Ebpf,
+    target: &NetworkInterface,
+    wanted: Option<XdpMode>,
+    pin: &Path,
+    output: &mut Output<'_>,
+) -> anyhow::Result<Mode> {
+    let name = &target.name;
+    let mut mode = if let Some(XdpMode::Skb) = wanted { Mode::Generic } else { Mode::Native };
+    let mut link = program::attach(ebpf, target.index, wanted.unwrap_or(XdpMode::Driver));
+    if let (Err(AttachError::Refused(why)), None) = (&link, wanted) {
+        output.word(format_args!(
+            "{name}: the driver cannot run XDP programs ({why}), so generic mode is used: it protects just as well, \
+             but each frame costs more, because the kernel allocates memory for it before it is judged"
+        ))?;
+        mode = Mode::Generic;
+        link = program::attach(ebpf, target.index, XdpMode::Skb);
+    }
+    let link = link.map_err(|error| match error {
+        AttachError::Occupied => foreign_program(name, None, mode).into(),
+        AttachError::Refused(why) => {
+            Error::ModeRefused { interface: name.clone(), mode: mode.name(), why: why.to_string() }.into()
+        }
+        AttachError::Other(error) => error.context(format!("attaching to {name}")),
+    })?;
+    link.pin(pin).with_context(|| format!("pinning the link at {}", pin.display()))?;
+    Ok(mode)
+}

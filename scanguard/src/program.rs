@@ -1,0 +1,204 @@
+//! The program for the kernel: embedded, loaded for one interface, attached by a link.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use anyhow::{Context as _, bail};
+use aya::maps::MapError;
+use aya::programs::links::FdLink;
+use aya::programs::{ProgramError, Xdp, XdpMode};
+use aya::{Ebpf, EbpfError, EbpfLoader};
+use nix::errno::Errno;
+use scanguard_common::schema::InterfaceSlot;
+
+use crate::error::Error;
+use crate::kernel;
+use crate::maps;
+use crate::open_link::OpenLink;
+use crate::pin::Pins;
+
+/// Built from the crate `scanguard-ebpf`; empty where it could not be built.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/scanguard-ebpf"));
+
+/// The name of the program that judges what comes in.
+pub const INGRESS: &str = "scanguard_in";
+
+/// The ELF object with the programs and the maps.
+///
+/// # Errors
+///
+/// [`Error::NoObject`] where scanguard was built without it.
+pub fn object() -> Result<&'static [u8], Error> {
+    if OBJECT.is_empty() { Err(Error::NoObject) } else { Ok(OBJECT) }
+}
+
+/// What is fixed in the program before it is loaded, so that the verifier takes it for constant.
+#[derive(Clone, Copy, Debug)]
+pub struct Constants {
+    /// The interface's place in all tables.
+    pub slot: InterfaceSlot,
+    /// Which of the program's own messages are kept in it: 0 for none, else a level of aya-log.
+    pub log_level: u8,
+}
+
+/// Loads the program with maps of its own, which nobody shares and which go when it goes: to run it without an
+/// interface.
+///
+/// # Errors
+///
+/// [`Error::NoObject`], [`Error::NotPermitted`], [`Error::KernelLacks`] and [`Error::Refused`] where that is the
+/// reason, anything else where not.
+pub fn load_apart(constants: Constants) -> anyhow::Result<Ebpf> {
+    let mut ebpf = prepare(constants, None)?;
+    load(&mut ebpf)?;
+    Ok(ebpf)
+}
+
+/// Opens the object for one interface. Maps that are pinned are used, others are made and pinned.
+pub(crate) fn open(constants: Constants, pins: &Pins) -> anyhow::Result<Ebpf> {
+    prepare(constants, Some(pins))
+}
+
+fn prepare(constants: Constants, pins: Option<&Pins>) -> anyhow::Result<Ebpf> {
+    let object = object()?;
+    let seed = random().context("reading random numbers")?;
+    let slot = constants.slot.number();
+    let mut loader = EbpfLoader::new();
+    loader.override_global("SLOT", &slot, true).override_global("HASH_SEED", &seed, true).override_global(
+        aya_log::LEVEL,
+        &constants.log_level,
+        true,
+    );
+    if let Some(pins) = pins {
+        for name in maps::names() {
+            loader.map_pin_path(name, pins.map(name));
+        }
+    }
+    loader.load(object).map_err(explain_open)
+}
+
+/// Has the kernel verify the program and translate it. Nothing is attached yet.
+pub(crate) fn load(ebpf: &mut Ebpf) -> anyhow::Result<()> {
+    ingress(ebpf)?.load().map_err(explain_load)
+}
+
+/// Attaches the loaded program to an interface.
+///
+/// The link it returns holds the program there only as long as it is open or pinned.
+pub(crate) fn attach(ebpf: &mut Ebpf, index: u32, mode: XdpMode) -> Result<FdLink, AttachError> {
+    let number = id(ebpf).map_err(AttachError::Other)?;
+    let program = ingress(ebpf).map_err(AttachError::Other)?;
+    let attached = program.attach_to_if_index(index, mode)?;
+    // Where the kernel refuses a link, aya attaches in an older way that has no owner and cannot be pinned.
+    if OpenLink::of_program(number).map_err(AttachError::Other)?.is_none() {
+        program.detach(attached)?;
+        return Err(AttachError::Other(kernel::lacks("BPF links for XDP").into()));
+    }
+    let link = program.take_link(attached)?;
+    FdLink::try_from(link).map_err(|error| AttachError::Other(error.into()))
+}
+
+/// The number by which the kernel knows the loaded program.
+pub(crate) fn id(ebpf: &mut Ebpf) -> anyhow::Result<u32> {
+    Ok(ingress(ebpf)?.info().context("asking the kernel about the loaded program")?.id())
+}
+
+/// Why a program could not be attached.
+#[derive(Debug)]
+pub(crate) enum AttachError {
+    /// Another program is there.
+    Occupied,
+    /// The kernel or the driver says no to this mode.
+    Refused(io::Error),
+    /// Anything else.
+    Other(anyhow::Error),
+}
+
+impl From<ProgramError> for AttachError {
+    fn from(error: ProgramError) -> AttachError {
+        match errno(&error) {
+            Some(Errno::EBUSY | Errno::EEXIST) => AttachError::Occupied,
+            Some(Errno::ENODEV | Errno::EPERM) | None => AttachError::Other(error.into()),
+            Some(errno) => AttachError::Refused(errno.into()),
+        }
+    }
+}
+
+fn ingress(ebpf: &mut Ebpf) -> anyhow::Result<&mut Xdp> {
+    let Some(program) = ebpf.program_mut(INGRESS) else { bail!("the object has no program {INGRESS}") };
+    program.try_into().with_context(|| format!("the object's {INGRESS} is no XDP program"))
+}
+
+fn random() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(u64::from_ne_bytes(bytes))
+}
+
+/// What it means that the maps could not be made.
+fn explain_open(error: EbpfError) -> anyhow::Error {
+    if let EbpfError::MapError(MapError::CreateError { name, io_error }) = &error {
+        match io_error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EPERM) => return Error::NotPermitted { what: "making a BPF map" }.into(),
+            Some(Errno::EINVAL | Errno::ENOSYS) => {
+                return kernel::lacks(format!("the kind of map of {name}")).into();
+            }
+            Some(_) | None => {}
+        }
+    }
+    anyhow::Error::new(error).context("preparing the program for the kernel")
+}
+
+/// What it means that the program could not be loaded.
+fn explain_load(error: ProgramError) -> anyhow::Error {
+    if let ProgramError::LoadError { io_error, verifier_log } = &error {
+        let log = verifier_log.to_string();
+        tracing::info!("the verifier's log:\n{log}");
+        if let Some(reason) = verdict(&log) {
+            return Error::Refused { reason: reason.to_owned(), kernel: kernel::release() }.into();
+        }
+        if io_error.raw_os_error() == Some(Errno::EPERM as i32) {
+            return Error::NotPermitted { what: "loading a BPF program" }.into();
+        }
+    }
+    anyhow::Error::new(error).context("loading the program into the kernel")
+}
+
+/// The one line of a verifier's log that says why: the last but its statistics.
+fn verdict(log: &str) -> Option<&str> {
+    const STATISTICS: [&str; 5] =
+        ["processed ", "verification time ", "stack depth ", "max_states_per_insn ", "insns processed "];
+    log.lines()
+        .map(str::trim)
+        .rev()
+        .find(|line| !line.is_empty() && !STATISTICS.iter().any(|statistic| line.starts_with(statistic)))
+}
+
+/// The error number behind an error of attaching.
+fn errno(error: &ProgramError) -> Option<Errno> {
+    use aya::programs::xdp::XdpError;
+    let number = if let ProgramError::SyscallError(error) = error {
+        error.io_error.raw_os_error()
+    } else if let ProgramError::XdpError(XdpError::NetlinkError(error)) = error {
+        error.raw_os_error()
+    } else {
+        None
+    };
+    number.map(Errno::from_raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_is_the_last_line_before_the_statistics() {
+        let log = "0: R1=ctx() R10=fp0\n; let at = self.start + offset;\n\
+                   12: (0f) r2 += r1\nR2 pointer arithmetic on pkt_end prohibited\n\
+                   verification time 59 usec\nstack depth 0+0\n\
+                   processed 13 insns (limit 1000000) max_states_per_insn 0 total_states 0\n\n";
+        assert_eq!(verdict(log), Some("R2 pointer arithmetic on pkt_end prohibited"));
+        assert_eq!(verdict("processed 13 insns\n"), None);
+        assert_eq!(verdict(""), None);
+    }
+}
