@@ -98,6 +98,23 @@ fn a_source_may_send_a_burst_of_strays_and_then_one_each_second() {
 }
 
 #[test]
+fn all_addresses_of_an_ipv6_network_share_one_budget_and_ipv4_addresses_do_not() {
+    let from = |source: &str| {
+        let source: IpAddr = source.parse().expect("an address");
+        let own = if source.is_ipv4() { IpAddr::V4(GUARDED_V4) } else { IpAddr::V6(GUARDED_V6) };
+        Frame::between(source, own).tcp(1234, CLOSED).flags("A").seq(7).build()
+    };
+    let world = host();
+    for number in 0..BURST {
+        assert_eq!(world.judge(&from(&format!("2001:db8::{number}"))), Cause::Stray);
+        assert_eq!(world.judge(&from(&format!("192.0.2.{number}"))), Cause::Stray);
+    }
+    assert_eq!(world.judge(&from("2001:db8::ffff")), Cause::StrayFlood);
+    assert_eq!(world.judge(&from("2001:db8:0:1::ffff")), Cause::Stray);
+    assert_eq!(world.judge(&from("192.0.2.200")), Cause::Stray);
+}
+
+#[test]
 fn an_ack_completes_a_handshake_by_cookie_at_a_listener_only() {
     let world = host().awaiting_cookies();
     assert_eq!(judge(&world, 1234, OPEN, "A", 7), [Cause::SynCookie; 2]);
@@ -135,6 +152,18 @@ fn what_is_not_for_this_host_alone_is_not_judged() {
         assert_eq!(host().forwarding().judge(&probe(Link::default(), elsewhere)), Cause::Forwarded);
         assert_eq!(host().judge(&probe(Link::default(), elsewhere)), Cause::TcpXmas);
     }
+}
+
+#[test]
+fn where_addresses_may_be_translated_only_flags_are_proof() {
+    let gateway = host().forwarding();
+    for (flags, sequence) in [("S", 7), ("SA", 7), ("A", 0), ("FA", 0), ("A", 7), ("F", 7)] {
+        assert_eq!(judge(&gateway, 1234, CLOSED, flags, sequence), [Cause::MaybeTranslated; 2], "{flags}");
+    }
+    assert_eq!(judge(&gateway, 1234, CLOSED, "", 7), [Cause::TcpNull; 2]);
+    assert_eq!(judge(&gateway, 1234, CLOSED, "FPU", 7), [Cause::TcpXmas; 2]);
+    assert_eq!(judge(&gateway, 1234, OPEN, "S", 7), [Cause::NewConnection; 2]);
+    assert_eq!(judge(&gateway, REMOTE, CONNECTED, "A", 0), [Cause::InConnection; 2]);
 }
 
 #[test]

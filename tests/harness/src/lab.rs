@@ -77,12 +77,19 @@ impl Lab {
     }
 
     fn set_up(&self, host: &Host, v4: Ipv4Addr, v6: Ipv6Addr) -> Result<()> {
+        host.within(stop_forwarding)?;
         host.within(quieten_ipv6)?;
         host.within(|| turn_offloads_off(INTERFACE))?;
         host.ip(&format!("link set {INTERFACE} up"))?;
         add_address(host, v4.into())?;
         add_address(host, v6.into())
     }
+}
+
+/// A new network namespace forwards IPv4 where the machine that it is made on does.
+fn stop_forwarding() -> Result<()> {
+    const SETTING: &str = "/proc/sys/net/ipv4/ip_forward";
+    std::fs::write(SETTING, "0").with_context(|| format!("writing 0 to {SETTING}"))
 }
 
 /// Keeps the hosts from looking for duplicates of their addresses, which takes a second, and for routers.

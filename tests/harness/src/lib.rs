@@ -4,6 +4,7 @@
 //!   Nothing of it has a name outside this process, so nothing of it can be left behind.
 //! - [`Lab`] is two hosts and a cable: `guarded`, which scanguard protects, and `outside`, where scans come from.
 //! - [`Process`] is a program running in a host; [`Service`] is a real server running in one.
+//! - [`Report`] is what an nmap in one learned of the other.
 //! - [`Frame`] builds any packet, right by default and wrong on request.
 //! - [`Injector`] puts frames on a wire, [`Capture`] sees what comes back.
 //! - [`World`] knows what a guarded host should do with a frame, and [`Traffic`] writes frames of every kind to ask.
@@ -12,6 +13,7 @@
 mod host;
 mod lab;
 mod namespaces;
+mod nmap;
 mod offload;
 mod oracle;
 mod packet;
@@ -24,6 +26,7 @@ mod world;
 
 pub use host::Host;
 pub use lab::{GUARDED_MAC, GUARDED_V4, GUARDED_V6, INTERFACE, Lab, OUTSIDE_MAC, OUTSIDE_V4, OUTSIDE_V6};
+pub use nmap::{NMAP_OPTIONS, Port, PortState, Report};
 pub use oracle::{Meaning, sendable_flags};
 pub use packet::{Extension, Frame, Icmp, Ip, Link, Sctp, Tcp, Udp};
 pub use process::Process;

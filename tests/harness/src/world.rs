@@ -49,7 +49,8 @@ impl World {
         }
     }
 
-    /// Lets a program listen on a port of all own addresses.
+    /// Lets a program listen on a port of the wildcard address: the socket table then has a listener for whatever
+    /// address a segment is for, be it ours or not.
     #[must_use]
     pub fn listening(mut self, port: u16) -> World {
         self.listening.insert(port);
@@ -117,8 +118,7 @@ impl Lookups for Asked<'_> {
         if self.world.connections.contains(&name) {
             return Socket::Connected;
         }
-        let is_ours = self.world.own_addresses.contains(&local);
-        if is_ours && self.world.listening.contains(&ports.destination.0) {
+        if self.world.listening.contains(&ports.destination.0) {
             let completes = self.world.awaits_cookies && segment.may_complete_handshake();
             return if completes { Socket::CompletesCookie } else { Socket::Listening };
         }
@@ -128,8 +128,11 @@ impl Lookups for Asked<'_> {
     fn destination(&self, packet: &Packet) -> Destination {
         let Some(mac) = link::destination(self.frame) else { return Destination::Unknown };
         station(mac, self.world.mac).unwrap_or_else(|| {
-            let elsewhere = !self.world.own_addresses.contains(&ip(packet.destination));
-            if self.world.forwards && elsewhere { Destination::Forwarded } else { Destination::Ours }
+            match (self.world.forwards, self.world.own_addresses.contains(&ip(packet.destination))) {
+                (false, _) => Destination::Ours,
+                (true, true) => Destination::OursOrTranslated,
+                (true, false) => Destination::Forwarded,
+            }
         })
     }
 

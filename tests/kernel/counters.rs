@@ -1,0 +1,120 @@
+//! Counters are exact: packets and bytes, by cause and by interface.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use scanguard_common::cause::{Action, Cause};
+use scanguard_common::stray::BURST;
+use scanguard_harness::{
+    Frame, GUARDED_V4, GUARDED_V6, INTERFACE, Injector, Ip, Lab, OUTSIDE_V4, OUTSIDE_V6,
+};
+
+use crate::guard::Guard;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A segment that is dropped for a cause: its flags and its sequence number.
+struct Probe {
+    cause: Cause,
+    flags: &'static str,
+    sequence: u32,
+}
+
+const PROBES: [Probe; 12] = [
+    Probe { cause: Cause::TcpNull, flags: "", sequence: 1 },
+    Probe { cause: Cause::TcpXmas, flags: "FPU", sequence: 1 },
+    Probe { cause: Cause::TcpFullXmas, flags: "FSRPAU", sequence: 1 },
+    Probe { cause: Cause::TcpSynFin, flags: "SF", sequence: 1 },
+    Probe { cause: Cause::TcpSynRst, flags: "SR", sequence: 1 },
+    Probe { cause: Cause::TcpFinRst, flags: "FR", sequence: 1 },
+    Probe { cause: Cause::TcpNoAck, flags: "U", sequence: 1 },
+    Probe { cause: Cause::AckProbe, flags: "A", sequence: 0 },
+    Probe { cause: Cause::MaimonProbe, flags: "FA", sequence: 0 },
+    Probe { cause: Cause::FinProbe, flags: "F", sequence: 1 },
+    Probe { cause: Cause::SynAckProbe, flags: "SA", sequence: 1 },
+    Probe { cause: Cause::ClosedPort, flags: "S", sequence: 1 },
+];
+
+#[test]
+fn every_probe_is_counted_once_with_its_bytes_under_its_own_cause() -> Result<()> {
+    let lab = Lab::new()?;
+    let guard = Guard::attached(&lab.guarded)?;
+    let injector = Injector::on(&lab.outside, INTERFACE)?;
+    let before = guard.counts()?;
+
+    let mut expected = BTreeMap::new();
+    let mut send = |cause, frame: Vec<u8>| {
+        let (packets, bytes) = expected.get(&cause).copied().unwrap_or_default();
+        expected.insert(cause, (packets + 1, bytes + frame.len() as u64));
+        injector.send(&frame)
+    };
+    for (number, probe) in (1..).zip(&PROBES) {
+        for _ in 0..number {
+            for ip in families() {
+                let tcp = ip.tcp(40_000, 9).flags(probe.flags).seq(probe.sequence);
+                send(probe.cause, tcp.payload(&vec![0; number]).build())?;
+            }
+        }
+    }
+    let reserved = Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(40_000, 9).flags("S").reserved(4);
+    send(Cause::TcpReserved, reserved.build())?;
+    let stray = Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(40_000, 9).flags("A").seq(1).build();
+    for _ in 0..BURST {
+        injector.send(&stray)?;
+    }
+    send(Cause::StrayFlood, stray)?;
+
+    settle(&guard, &injector)?;
+    let after = guard.counts()?;
+    ensure!(
+        after.drops_since(&before) == expected,
+        "sent {expected:?}, counted {:?}",
+        after.drops_since(&before)
+    );
+    ensure!(
+        after.packets(Cause::Stray) == BURST,
+        "{} strays passed, not {BURST}",
+        after.packets(Cause::Stray)
+    );
+    let drops = Cause::ALL.iter().filter(|cause| cause.action() == Action::Drop).count();
+    ensure!(expected.len() == drops, "{} causes of {drops} were tried", expected.len());
+    Ok(())
+}
+
+#[test]
+fn interfaces_are_counted_apart() -> Result<()> {
+    let lab = Lab::new()?;
+    lab.guarded.ip("link add eth1 type veth peer name peer1")?;
+    lab.guarded.ip("link set eth1 up")?;
+    lab.guarded.ip("link set peer1 up")?;
+    let guard = Guard::on(&lab.guarded);
+    guard.run(&format!("attach {INTERFACE} eth1"))?;
+
+    let frame = Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(40_000, 9).flags("").build();
+    let injector = Injector::on(&lab.outside, INTERFACE)?;
+    for _ in 0..7 {
+        injector.send(&frame)?;
+    }
+    settle(&guard, &injector)?;
+    let count_of = |interface: &str| guard.run(&format!("stats {interface} --cause tcp-null --json"));
+    let packets = |text: String| text.lines().next().is_some_and(|line| line.contains(r#""packets":7,"#));
+    ensure!(packets(count_of(INTERFACE)?), "{}", count_of(INTERFACE)?);
+    ensure!(!packets(count_of("eth1")?), "{}", count_of("eth1")?);
+    Ok(())
+}
+
+fn families() -> [Ip; 2] {
+    [Frame::ipv4(OUTSIDE_V4, GUARDED_V4), Frame::ipv6(OUTSIDE_V6, GUARDED_V6)]
+}
+
+/// Waits until everything that was sent has been counted: a datagram that was sent after it has.
+fn settle(guard: &Guard<'_>, injector: &Injector) -> Result<()> {
+    let datagrams = guard.counts()?.packets(Cause::Udp);
+    injector.send(&Frame::ipv4(OUTSIDE_V4, GUARDED_V4).udp(40_000, 9).build())?;
+    let deadline = Instant::now() + LIMIT;
+    while guard.counts()?.packets(Cause::Udp) == datagrams {
+        ensure!(Instant::now() < deadline, "a frame has not arrived within {LIMIT:?}");
+    }
+    Ok(())
+}

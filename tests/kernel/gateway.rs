@@ -1,0 +1,59 @@
+//! A host that forwards for guests: what they ask for and what is published for them works as before.
+
+use std::fs;
+use std::net::Ipv4Addr;
+
+use anyhow::{Result, ensure};
+use scanguard_common::cause::Cause;
+use scanguard_harness::{Frame, GUARDED_V4, Host, INTERFACE, Injector, Lab, OUTSIDE_V4, Service};
+
+use crate::conversation::Conversation;
+use crate::guard::Guard;
+
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 17, 0, 1);
+const GUEST: Ipv4Addr = Ipv4Addr::new(172, 17, 0, 2);
+/// The port of the guarded host behind which a service of the guest is published.
+const PUBLISHED: u16 = 8443;
+
+#[test]
+fn guests_behind_address_translation_are_not_harmed() -> Result<()> {
+    let lab = Lab::new()?;
+    let guest = guest_behind(&lab.guarded)?;
+    let _services = [Service::echo(&lab.outside, 7)?, Service::echo(&guest, 7)?];
+    let mut earlier = Conversation::open(&guest, (OUTSIDE_V4, 7))?;
+    earlier.exchange("before")?;
+
+    let guard = Guard::attached(&lab.guarded)?;
+    earlier.exchange("after")?;
+    Conversation::open(&guest, (OUTSIDE_V4, 7))?.exchange("asked for by the guest")?;
+    Conversation::open(&lab.outside, (GUARDED_V4, PUBLISHED))?.exchange("published for the guest")?;
+    let counts = guard.counts()?;
+    ensure!(counts.dropped() == 0, "legitimate packets were dropped: {counts:?}");
+    ensure!(counts.packets(Cause::MaybeTranslated) > 0, "nothing was translated: {counts:?}");
+
+    let injector = Injector::on(&lab.outside, INTERFACE)?;
+    injector.send(&Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(40_000, PUBLISHED).flags("FPU").build())?;
+    Conversation::open(&lab.outside, (GUARDED_V4, PUBLISHED))?.exchange("after the probe")?;
+    ensure!(guard.counts()?.packets(Cause::TcpXmas) == 1, "flags prove a probe on a gateway as anywhere");
+    Ok(())
+}
+
+/// A host that reaches the world, and is reached, through this one and its address.
+fn guest_behind(gateway: &Host) -> Result<Host> {
+    let guest = Host::new("guest")?;
+    gateway.ip(&format!("link add inner type veth peer name eth0 netns {}", guest.network_path()))?;
+    for (host, interface, address) in [(gateway, "inner", GATEWAY), (&guest, "eth0", GUEST)] {
+        host.ip(&format!("addr add {address}/24 dev {interface}"))?;
+        host.ip(&format!("link set {interface} up"))?;
+    }
+    guest.ip(&format!("route add default via {GATEWAY}"))?;
+    gateway.within(|| fs::write("/proc/sys/net/ipv4/ip_forward", "1"))?;
+    let rules = format!(
+        "table ip nat {{\n\
+         chain in {{ type nat hook prerouting priority dstnat; iifname {INTERFACE} tcp dport {PUBLISHED} dnat to {GUEST}:7; }}\n\
+         chain out {{ type nat hook postrouting priority srcnat; oifname {INTERFACE} masquerade; }}\n\
+         }}"
+    );
+    gateway.run("nft", [rules])?;
+    Ok(guest)
+}

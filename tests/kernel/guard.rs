@@ -1,0 +1,129 @@
+//! scanguard as its users run it: the program, in a host of the lab.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use scanguard_common::cause::{Action, Cause};
+use scanguard_harness::{Host, INTERFACE, Process};
+use serde_json::Value;
+
+/// The longest that a command may take which does not wait for anything.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// scanguard on one host.
+pub(crate) struct Guard<'a> {
+    host: &'a Host,
+}
+
+impl<'a> Guard<'a> {
+    /// scanguard, as yet without an interface to guard.
+    pub(crate) fn on(host: &'a Host) -> Guard<'a> {
+        Guard { host }
+    }
+
+    /// scanguard, guarding the cable.
+    pub(crate) fn attached(host: &'a Host) -> Result<Guard<'a>> {
+        let guard = Guard::on(host);
+        guard.run(&format!("attach {INTERFACE}"))?;
+        Ok(guard)
+    }
+
+    /// Runs a command that is to succeed, and returns its data.
+    pub(crate) fn run(&self, line: &str) -> Result<String> {
+        self.host.run(program()?, line.split_whitespace())
+    }
+
+    /// Runs a command that is to fail, and returns its exit code and its words.
+    pub(crate) fn fail(&self, line: &str) -> Result<(i32, String)> {
+        self.fail_through(&[], line)
+    }
+
+    /// Runs a command that is to fail, started by another program: one that takes privileges away.
+    pub(crate) fn fail_through(&self, wrapper: &[&str], line: &str) -> Result<(i32, String)> {
+        let output = self.spawn_through(wrapper, line)?.wait(LIMIT)?;
+        ensure!(!output.status.success(), "`scanguard {line}` succeeded");
+        ensure!(output.stdout.is_empty(), "`scanguard {line}` failed and wrote data");
+        let code = output.status.code().with_context(|| format!("`scanguard {line}`: {}", output.status))?;
+        Ok((code, String::from_utf8_lossy(&output.stderr).into_owned()))
+    }
+
+    /// Starts a command that goes on.
+    pub(crate) fn spawn(&self, line: &str) -> Result<Process> {
+        self.spawn_through(&[], line)
+    }
+
+    /// Starts a command by another program.
+    pub(crate) fn spawn_through(&self, wrapper: &[&str], line: &str) -> Result<Process> {
+        let words = wrapper.iter().map(OsString::from).chain([program()?]);
+        let words: Vec<OsString> = words.chain(line.split_whitespace().map(OsString::from)).collect();
+        let (first, rest) = words.split_first().context("no command")?;
+        self.host.spawn(first, rest)
+    }
+
+    /// All counters of the cable's interface.
+    pub(crate) fn counts(&self) -> Result<Counts> {
+        Counts::read(&self.run(&format!("stats {INTERFACE} --all --json"))?)
+    }
+
+    /// Whether anything of ours is left: a pin, or a program on the cable.
+    pub(crate) fn is_gone(&self) -> Result<bool> {
+        let pinned = self.host.within(|| Path::new("/sys/fs/bpf/scanguard").exists());
+        Ok(!pinned && !self.host.ip(&format!("link show {INTERFACE}"))?.contains("xdp"))
+    }
+}
+
+/// The program under test, which `cargo xtask test` builds and names.
+fn program() -> Result<OsString> {
+    env::var_os("SCANGUARD_BIN").context("SCANGUARD_BIN names no scanguard to test: run `cargo xtask test`")
+}
+
+/// What was counted for each cause: packets and bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Counts(BTreeMap<Cause, (u64, u64)>);
+
+impl Counts {
+    fn read(text: &str) -> Result<Counts> {
+        let mut counts = BTreeMap::new();
+        for line in text.lines() {
+            let line: Value = serde_json::from_str(line).with_context(|| format!("reading {line}"))?;
+            if let Some(name) = line.get("cause").and_then(Value::as_str) {
+                let cause = Cause::from_name(name).with_context(|| format!("{name}: no such cause"))?;
+                let number = |field| line.get(field).and_then(Value::as_u64);
+                let tally = number("packets").zip(number("bytes"));
+                counts.insert(cause, tally.with_context(|| format!("{name}: no packets or bytes"))?);
+            }
+        }
+        ensure!(counts.len() == Cause::ALL.len(), "not every cause is told");
+        Ok(Counts(counts))
+    }
+
+    /// How many packets were counted for a cause.
+    pub(crate) fn packets(&self, cause: Cause) -> u64 {
+        self.0.get(&cause).map_or(0, |(packets, _)| *packets)
+    }
+
+    /// What was counted since `before`: causes with packets and bytes, those that dropped.
+    pub(crate) fn drops_since(&self, before: &Counts) -> BTreeMap<Cause, (u64, u64)> {
+        let drops = self.0.iter().filter(|(cause, _)| cause.action() == Action::Drop);
+        drops
+            .map(|(cause, (packets, bytes))| {
+                let earlier = before.0.get(cause).copied().unwrap_or_default();
+                (*cause, (packets - earlier.0, bytes - earlier.1))
+            })
+            .filter(|(_, tally)| *tally != (0, 0))
+            .collect()
+    }
+
+    /// How many packets were dropped.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.0
+            .iter()
+            .filter(|(cause, _)| cause.action() == Action::Drop)
+            .map(|(_, (packets, _))| packets)
+            .sum()
+    }
+}

@@ -1,0 +1,16 @@
+//! What can only be promised by the real kernel: these need root, and fail without it.
+
+mod conversation;
+mod guard;
+mod nmap;
+
+mod allowlist;
+mod counters;
+mod events;
+mod gateway;
+mod lifetime;
+mod portable;
+mod readme;
+mod refusals;
+mod scans;
+mod traffic;

@@ -1,0 +1,213 @@
+//! The engine decides the same in the kernel as in user space, frame by frame, and counts it once.
+
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+
+use anyhow::{Context, Result, ensure};
+use aya::maps::{Array, HashMap, MapData, PerCpuArray};
+use aya::programs::{TestRun, TestRunOptions, Xdp};
+use aya::{Ebpf, EbpfLoader};
+use scanguard_common::cause::{Action, Cause};
+use scanguard_common::count::{self, CAUSES_PER_INTERFACE};
+use scanguard_common::parse::parse;
+use scanguard_common::schema::InterfaceSlot;
+use scanguard_common::stray::Budget;
+use scanguard_common::time::Nanos;
+use scanguard_harness::{GUARDED_MAC, GUARDED_V4, GUARDED_V6, Lab, OUTSIDE_V4, OUTSIDE_V6, Traffic, World};
+
+/// How many frames are judged, unless the environment says otherwise: virtual machines are slow.
+const FRAMES: usize = 200_000;
+const FRAMES_VARIABLE: &str = "SCANGUARD_FRAMES";
+const OPEN: u16 = 80;
+const CONNECTED: u16 = 22;
+const REMOTE_SERVICE: u16 = 8080;
+
+#[test]
+fn host_and_kernel_agree_on_a_host() {
+    agree(0x5eed_0002, Role::Host).expect("agreement");
+}
+
+#[test]
+fn host_and_kernel_agree_on_a_router() {
+    agree(0x5eed_0003, Role::Router).expect("agreement");
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Role {
+    Host,
+    Router,
+}
+
+fn agree(seed: u64, role: Role) -> Result<()> {
+    println!("seed {seed:#x}");
+    let lab = Lab::new()?;
+    let sockets = Sockets::open(&lab)?;
+    let mut world = sockets.world();
+    if role == Role::Router {
+        lab.guarded.ip(&format!("route add default via {OUTSIDE_V4}"))?;
+        lab.guarded.ip(&format!("-6 route add default via {OUTSIDE_V6}"))?;
+        lab.guarded.within(forward_everything)?;
+        world = world.forwarding();
+    }
+    let mut traffic = Traffic::seeded(seed, sockets.ports());
+    lab.guarded.within(move || {
+        let mut kernel = Kernel::load()?;
+        for number in 0..frames()? {
+            let frame = traffic.frame();
+            kernel.judge_like(&world, &frame).with_context(|| format!("frame {number}: {frame:02x?}"))?;
+        }
+        kernel.counted_nothing_else()
+    })
+}
+
+fn frames() -> Result<usize> {
+    match std::env::var(FRAMES_VARIABLE) {
+        Ok(number) => number.parse().with_context(|| format!("{FRAMES_VARIABLE}={number}")),
+        Err(_) => Ok(FRAMES),
+    }
+}
+
+fn forward_everything() -> io::Result<()> {
+    std::fs::write("/proc/sys/net/ipv4/conf/all/forwarding", "1")?;
+    std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1")
+}
+
+/// Real sockets of the guarded host: listeners, and a connection each way over each family.
+struct Sockets {
+    _listeners: Vec<TcpListener>,
+    connections: Vec<(TcpStream, TcpStream)>,
+}
+
+impl Sockets {
+    fn open(lab: &Lab) -> Result<Sockets> {
+        let any = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+        let listen = |port| lab.guarded.within(|| TcpListener::bind(any(port)));
+        let service = listen(CONNECTED)?;
+        let remote = lab.outside.within(|| TcpListener::bind(any(REMOTE_SERVICE)))?;
+        let mut connections = Vec::new();
+        for (guarded, outside) in addresses() {
+            let inbound = lab.outside.within(|| TcpStream::connect((guarded, CONNECTED)))?;
+            connections.push((service.accept()?.0, inbound));
+            let outbound = lab.guarded.within(|| TcpStream::connect((outside, REMOTE_SERVICE)))?;
+            connections.push((outbound, remote.accept()?.0));
+        }
+        Ok(Sockets { _listeners: vec![service, listen(OPEN)?], connections })
+    }
+
+    fn world(&self) -> World {
+        let own = addresses().map(|(guarded, _)| guarded);
+        let world = World::with_addresses(own).listening(OPEN).listening(CONNECTED);
+        self.connections
+            .iter()
+            .fold(world, |world, (local, remote)| world.connected(end_of(remote), end_of(local)))
+    }
+
+    /// The ports worth aiming at.
+    fn ports(&self) -> Vec<u16> {
+        let ends = self.connections.iter().flat_map(|(local, remote)| [end_of(local).1, end_of(remote).1]);
+        ends.chain([OPEN, CONNECTED, REMOTE_SERVICE]).collect()
+    }
+}
+
+fn addresses() -> [(IpAddr, IpAddr); 2] {
+    [(GUARDED_V4.into(), OUTSIDE_V4.into()), (GUARDED_V6.into(), OUTSIDE_V6.into())]
+}
+
+fn end_of(stream: &TcpStream) -> (IpAddr, u16) {
+    let address = stream.local_addr().expect("a connected socket has an address");
+    (address.ip().to_canonical(), address.port())
+}
+
+/// The program, loaded into the kernel and run on frames of ours.
+struct Kernel {
+    ebpf: Ebpf,
+    frames: u64,
+}
+
+const SLOT: u32 = 3;
+
+impl Kernel {
+    fn load() -> Result<Kernel> {
+        let mut ebpf = EbpfLoader::new()
+            .override_global("SLOT", &SLOT, true)
+            .override_global("HASH_SEED", &1u64, true)
+            .override_global(aya_log::LEVEL, &0u8, true)
+            .load(scanguard::program::object()?)?;
+        let interface = [[0xff, 0, 0, 0].as_slice(), &GUARDED_MAC, &[0; 2]].concat();
+        let interface: [u8; 12] = interface.try_into().expect("the size of an interface's record");
+        let mut interfaces: Array<_, [u8; 12]> =
+            ebpf.map_mut("INTERFACES").context("INTERFACES")?.try_into()?;
+        interfaces.set(SLOT, interface, 0)?;
+        let program: &mut Xdp =
+            ebpf.program_mut(scanguard::program::INGRESS).context("program")?.try_into()?;
+        program.load()?;
+        Ok(Kernel { ebpf, frames: 0 })
+    }
+
+    /// Runs the program on one frame and demands the model's action, and its cause counted once, with its bytes.
+    fn judge_like(&mut self, world: &World, frame: &[u8]) -> Result<()> {
+        if let Ok(packet) = parse(frame) {
+            world.set_budget(packet.sender(), self.budget(packet.sender().words())?);
+        }
+        world.set_now(now()?);
+        let expected = world.judge(frame);
+        let before = [self.counted(expected)?, self.counted(Cause::Stray)?];
+        let action = self.run(frame)?;
+        self.frames += 1;
+        let after = [self.counted(expected)?, self.counted(Cause::Stray)?];
+        let once = |(packets, bytes): (u64, u64)| (packets + 1, bytes + frame.len() as u64);
+        // The clock goes on between the model and the kernel, and may have brought a budget back meanwhile.
+        let settled = if expected == Cause::StrayFlood && after == [before[0], once(before[1])] {
+            Cause::Stray
+        } else {
+            ensure!(after[0] == once(before[0]), "the kernel did not count it as {}", expected.name());
+            expected
+        };
+        ensure!(action == settled.action(), "the kernel did {action:?} for {}", settled.name());
+        Ok(())
+    }
+
+    fn counted_nothing_else(&self) -> Result<()> {
+        let mut sum = 0;
+        for index in 0..CAUSES_PER_INTERFACE {
+            sum += self.counted_at(SLOT * CAUSES_PER_INTERFACE + index)?.0;
+        }
+        ensure!(sum == self.frames, "{} frames, but {sum} counted", self.frames);
+        Ok(())
+    }
+
+    fn run(&self, frame: &[u8]) -> Result<Action> {
+        let program: &Xdp = self.ebpf.program(scanguard::program::INGRESS).context("program")?.try_into()?;
+        let options = TestRunOptions { data_in: Some(frame), ..Default::default() };
+        match program.test_run(options)?.return_value {
+            1 => Ok(Action::Drop),
+            2 => Ok(Action::Pass),
+            other => anyhow::bail!("the program returned {other}"),
+        }
+    }
+
+    fn counted(&self, cause: Cause) -> Result<(u64, u64)> {
+        let slot = InterfaceSlot::new(SLOT).context("a slot that exists")?;
+        self.counted_at(count::index(slot, cause))
+    }
+
+    fn counted_at(&self, index: u32) -> Result<(u64, u64)> {
+        let counts: PerCpuArray<&MapData, [u64; 2]> =
+            self.ebpf.map("COUNTS").context("COUNTS")?.try_into()?;
+        let values = counts.get(&index, 0)?;
+        Ok(values.iter().fold((0, 0), |(packets, bytes), [p, b]| (packets + p, bytes + b)))
+    }
+
+    fn budget(&self, source: [u32; 4]) -> Result<Budget> {
+        let strays: HashMap<&MapData, [u32; 4], u64> =
+            self.ebpf.map("STRAYS").context("STRAYS")?.try_into()?;
+        Ok(strays.get(&source, 0).map_or_else(|_| Budget::default(), Budget::from_bits))
+    }
+}
+
+/// The clock that the program reads.
+fn now() -> Result<Nanos> {
+    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)?;
+    let (seconds, nanos) = (u64::try_from(time.tv_sec())?, u64::try_from(time.tv_nsec())?);
+    Ok(Nanos(seconds * Nanos::SECOND + nanos))
+}

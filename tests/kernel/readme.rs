@@ -1,0 +1,65 @@
+//! The README's commands do what it says.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::Signal;
+use scanguard_harness::Lab;
+
+use crate::guard::Guard;
+
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+const LIMIT: Duration = Duration::from_secs(10);
+/// How long a command that goes on is watched before Ctrl-C.
+const A_WHILE: Duration = Duration::from_millis(500);
+
+#[test]
+fn every_command_of_the_readme_works_in_its_order() -> Result<()> {
+    let readme = fs::read_to_string(README).with_context(|| format!("reading {README}"))?;
+    let lab = Lab::new()?;
+    let guard = Guard::on(&lab.guarded);
+    let commands: Vec<&str> = commands(&readme).collect();
+    ensure!(commands.len() >= 10, "only {} commands were found", commands.len());
+    for line in commands {
+        if goes_on(line) {
+            run_until_ctrl_c(&guard, line)?;
+        } else {
+            guard.run(line)?;
+        }
+    }
+    ensure!(guard.is_gone()?, "the README's last word leaves something");
+    Ok(())
+}
+
+/// The arguments of each `# scanguard …`, at root's prompt.
+fn commands(readme: &str) -> impl Iterator<Item = &str> {
+    let blocks = readme.split("```console\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0));
+    blocks.flat_map(str::lines).filter_map(|line| line.strip_prefix("# scanguard "))
+}
+
+fn goes_on(line: &str) -> bool {
+    line.starts_with("run ") || line.starts_with("events") || line.contains("--watch")
+}
+
+fn run_until_ctrl_c(guard: &Guard<'_>, line: &str) -> Result<()> {
+    let mut process = guard.spawn(line)?;
+    let deadline = Instant::now() + LIMIT;
+    while !catches_ctrl_c(process.pid())? {
+        ensure!(Instant::now() < deadline, "`scanguard {line}` does not listen to signals");
+        sleep(Duration::from_millis(10));
+    }
+    sleep(A_WHILE);
+    process.signal(Signal::SIGINT)?;
+    let output = process.wait(LIMIT)?;
+    ensure!(output.status.success(), "`scanguard {line}`: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// Whether a process has begun to listen to SIGINT, which is the second lowest bit of the signals it catches.
+fn catches_ctrl_c(process: u32) -> Result<bool> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).context("no SigCgt line")?;
+    Ok(u64::from_str_radix(caught.trim(), 16)? & 2 != 0)
+}
