@@ -1,2 +1,60 @@
-//! To be written.
-fn main() {}
+//! What a developer types, and CI types the same: `cargo xtask setup|demo|test|ci|vm`.
+
+mod ci;
+mod demo;
+mod launch;
+mod root;
+mod setup;
+mod shell;
+mod test;
+#[path = "../../scanguard/build/toolchain.rs"]
+mod toolchain;
+mod vm;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Sets up, shows, tests and checks scanguard.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Install what is missing: a compiler for BPF, its linker, the tools that demo and tests use
+    Setup {
+        /// Say what would be done, and do nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// See scanguard at work: scan a host before and after it is guarded
+    Demo {
+        /// Use this scanguard instead of building one
+        #[arg(long, value_name = "FILE")]
+        scanguard: Option<PathBuf>,
+    },
+    /// Run every test, those that need root and other kernels included
+    Test,
+    /// Check formatting, lints and documentation
+    Ci,
+    /// Run scanguard in virtual machines with other kernels
+    Vm(vm::Args),
+}
+
+fn main() -> ExitCode {
+    run(Task::parse()).unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Setup { dry_run } => setup::run(dry_run).map(|()| ExitCode::SUCCESS),
+        Task::Demo { scanguard: Some(binary) } => demo::run(&binary),
+        Task::Demo { scanguard: None } => launch::run(),
+        Task::Test => test::run(),
+        Task::Ci => ci::run(),
+        Task::Vm(args) => vm::run(&args),
+    }
+}

@@ -1,0 +1,139 @@
+//! Runs every suite, and says of each that did not run why.
+
+mod targets;
+
+use std::env;
+use std::fmt;
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+
+use crate::root::Root;
+use crate::test::targets::Targets;
+use crate::{setup, shell, toolchain, vm};
+
+/// How a suite ended.
+enum Outcome {
+    Passed,
+    Failed,
+    /// With the reason.
+    DidNotRun(String),
+}
+
+/// Every crate that is built for this machine, tests included. It is the same in every call of cargo, so that
+/// features are the same and nothing is built twice.
+const CRATES: [&str; 3] = ["--workspace", "--exclude", "scanguard-ebpf"];
+
+/// Sets up, builds once, runs every suite and closes with a line for each.
+pub(crate) fn run() -> Result<ExitCode> {
+    setup::as_far_as_possible();
+    let program = program();
+    shell::run(cargo("build", &program)?.args(["--bins", "--tests"]))?;
+
+    let targets = Targets::find()?;
+    let suites = [
+        ("host", host(&targets, &program)?),
+        ("kernel", kernel(&targets, &program)?),
+        ("vm", virtual_machines(&program)),
+    ];
+    println!();
+    let mut good = true;
+    for (name, outcome) in suites {
+        println!("suite {name}: {outcome}");
+        good &= outcome.is_good();
+    }
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether there will be a program for the kernel, or why not.
+fn program() -> Result<(), String> {
+    if toolchain::is_skipped() {
+        return Err(format!("{} is set, so the program for the kernel is not built", toolchain::SKIP));
+    }
+    toolchain::find().map(|_| ())
+}
+
+impl Outcome {
+    fn of(command: &mut Command) -> Self {
+        match shell::run(command) {
+            Ok(()) => Self::Passed,
+            Err(error) => {
+                eprintln!("{error:#}");
+                Self::Failed
+            }
+        }
+    }
+
+    /// In CI, what could not run has failed: nobody is there to notice.
+    fn is_good(&self) -> bool {
+        match self {
+            Self::Passed => true,
+            Self::Failed => false,
+            Self::DidNotRun(_) => env::var_os("CI").is_none_or(|value| value != "true"),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passed => f.write_str("passed"),
+            Self::Failed => f.write_str("failed"),
+            Self::DidNotRun(reason) if self.is_good() => write!(f, "did not run: {reason}"),
+            Self::DidNotRun(reason) => write!(f, "did not run, and in CI that is a failure: {reason}"),
+        }
+    }
+}
+
+/// What needs no privileges.
+fn host(targets: &Targets, program: &Result<(), String>) -> Result<Outcome> {
+    let tests =
+        Outcome::of(cargo("test", program)?.args(["--no-fail-fast", "--lib", "--bins"]).args(targets.host()));
+    let examples = Outcome::of(cargo("test", program)?.args(["--no-fail-fast", "--doc"]));
+    Ok(if tests.is_good() { examples } else { tests })
+}
+
+/// What loads the program into this kernel, or makes network namespaces. Cargo builds as who we are; only the
+/// tests themselves run as root.
+fn kernel(targets: &Targets, program: &Result<(), String>) -> Result<Outcome> {
+    if let Err(reason) = program {
+        return Ok(Outcome::DidNotRun(reason.clone()));
+    }
+    let root = match Root::find() {
+        Ok(root) => root,
+        Err(reason) => return Ok(Outcome::DidNotRun(reason)),
+    };
+    if let Some(obstacle) = root.obstacle() {
+        return Ok(Outcome::DidNotRun(obstacle));
+    }
+    let mut command = cargo("test", program)?;
+    if let [_, ..] = root.prefix() {
+        command.args(["--config", &format!("target.'cfg(unix)'.runner = {:?}", root.prefix())]);
+    }
+    Ok(Outcome::of(command.arg("--no-fail-fast").args(targets.kernel())))
+}
+
+fn virtual_machines(program: &Result<(), String>) -> Outcome {
+    if let Err(reason) = program {
+        return Outcome::DidNotRun(reason.clone());
+    }
+    if shell::find("qemu-system-x86_64").is_none() {
+        return Outcome::DidNotRun("qemu-system-x86_64 is not installed".to_owned());
+    }
+    match vm::run(&vm::Args::default()) {
+        Ok(code) if code == ExitCode::SUCCESS => Outcome::Passed,
+        Ok(_) => Outcome::Failed,
+        Err(error) => Outcome::DidNotRun(format!("{error:#}")),
+    }
+}
+
+/// A cargo command for all crates. `program` says whether there is a compiler for what runs in the kernel; without
+/// one, everything else is built all the same.
+fn cargo(action: &str, program: &Result<(), String>) -> Result<Command> {
+    let mut command = shell::cargo([action]);
+    command.args(CRATES).env("SCANGUARD_BIN", shell::built("debug")?.join("scanguard"));
+    if program.is_err() {
+        command.env(toolchain::SKIP, "1");
+    }
+    Ok(command)
+}

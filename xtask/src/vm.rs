@@ -1,0 +1,114 @@
+//! Runs the tests that must pass on every kernel scanguard supports, each kernel in a virtual machine of its own.
+//!
+//! In the order of the modules: Debian's mirror → a kernel → the modules it needs → a file system with the tests →
+//! an archive the kernel unpacks → qemu → an outcome. Needs neither root nor KVM.
+
+mod apt;
+mod kernel;
+mod modules;
+mod payload;
+
+mod archive;
+mod guest;
+mod outcome;
+mod qemu;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::thread;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::builder::PossibleValuesParser;
+
+use crate::shell;
+use crate::vm::kernel::Kernel;
+use crate::vm::outcome::Outcome;
+use crate::vm::payload::Payload;
+
+/// A line of kernels, and the Debian suite whose newest kernel stands for it.
+struct Series {
+    name: &'static str,
+    suite: &'static str,
+}
+
+/// The floor, what Debian's releases run, and the newest there is.
+const SERIES: [Series; 4] = [
+    Series { name: "5.10", suite: "bullseye" },
+    Series { name: "6.1", suite: "bookworm" },
+    Series { name: "6.12", suite: "trixie" },
+    Series { name: "sid", suite: "sid" },
+];
+
+/// The tests of the kernel suite that need nothing but a kernel.
+const PORTABLE: &str = "portable::";
+
+/// Which kernels, and which tests.
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// A kernel to test on; may be repeated [default: all of them]
+    #[arg(long = "kernel", value_name = "VERSION", value_parser = PossibleValuesParser::new(SERIES.map(|series| series.name)))]
+    kernels: Vec<String>,
+    /// Run only the tests of the kernel suite whose name contains this [default: portable::]
+    filter: Option<String>,
+}
+
+/// Builds the tests, runs them on the kernels and prints a line for each. What fails shows its console.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let payload = Payload::build(args.filter.as_deref().unwrap_or(PORTABLE))?;
+    let chosen =
+        |series: &&Series| args.kernels.is_empty() || args.kernels.iter().any(|name| name == series.name);
+    let outcomes = test_all(&SERIES.iter().filter(chosen).collect::<Vec<_>>(), &payload)?;
+    ensure!(
+        !outcomes.iter().all(|outcome| matches!(outcome, Outcome::Skipped(_))),
+        "vm: not one of the kernels could be had, so nothing was tested"
+    );
+    let failed = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed { .. }));
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Tests on each kernel, as many at a time as this machine bears, and prints each outcome when it is known.
+fn test_all(chosen: &[&Series], payload: &Payload) -> Result<Vec<Outcome>> {
+    let folder = shell::built("debug")?.with_file_name("vm");
+    fs::create_dir_all(folder.join("logs")).with_context(|| format!("making {}", folder.display()))?;
+    let lock = File::create(folder.join("lock")).context("making the lock of the virtual machines")?;
+    lock.lock().context("waiting for another run of the virtual machines")?;
+
+    let left = Mutex::new(chosen.iter());
+    let next = || left.lock().ok()?.next();
+    let worker = || {
+        let mut outcomes = Vec::new();
+        while let Some(series) = next() {
+            let outcome = test(series, payload, &folder);
+            println!("vm {}: {outcome}", series.name);
+            outcomes.push(outcome);
+        }
+        outcomes
+    };
+    let outcomes: Vec<Outcome> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..qemu::at_a_time()).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().filter_map(|worker| worker.join().ok()).flatten().collect()
+    });
+    if outcomes.len() != chosen.len() {
+        bail!("a thread that tests on a kernel panicked");
+    }
+    Ok(outcomes)
+}
+
+fn test(series: &Series, payload: &Payload, folder: &Path) -> Outcome {
+    let own = folder.join(series.name);
+    let log = folder.join("logs").join(series.name).with_added_extension("log");
+    match kernel::obtain(series.suite, &own) {
+        Err(reason) => Outcome::Skipped(format!("{reason:#}")),
+        Ok(kernel) => boot(&kernel, payload, own.join("initramfs"), &log)
+            .unwrap_or_else(|error| Outcome::failed(&kernel.release, &format!("{error:#}"), &log)),
+    }
+}
+
+fn boot(kernel: &Kernel, payload: &Payload, initramfs: PathBuf, log: &Path) -> Result<Outcome> {
+    let root = guest::root(kernel, payload)?;
+    fs::write(&initramfs, root.into_bytes()?).with_context(|| format!("writing {}", initramfs.display()))?;
+    let ended = qemu::boot(&kernel.image, &initramfs, log)?;
+    Ok(Outcome::judge(kernel, &ended, log))
+}
