@@ -92,8 +92,14 @@ causes! {
     37 BadDataOffset "bad-data-offset" Pass "Its TCP header is shorter than 20 bytes or longer than the packet by its own account: not understood.";
     38 TooManyExtensions "too-many-extensions" Pass "More IPv6 extension headers than are followed: not understood.";
     39 LaterFragment "later-fragment" Pass "A fragment other than the first, which has no transport header.";
-    40 TinyFragment  "tiny-fragment"  Pass "A first fragment too short for its transport header: not judged.";
+    40 TinyFragment  "tiny-fragment"  Drop "A first fragment too short for its transport header: only scanners cut so small.";
     41 MaybeTranslated "maybe-translated" Pass "Of no socket of this host, which forwards: it may be for a guest behind it, by address translation.";
+    42 OverlappingFragment "overlapping-fragment" Drop "A fragment that begins within a TCP header: only scanners cut so small.";
+    43 IpOptions     "ip-options"     Drop "TCP or UDP in IPv4 with options, which no stack sends.";
+    44 Land          "land"           Drop "Source and destination are the same address: it is forged.";
+    45 BadSource     "bad-source"     Drop "From an address that no host has: multicast, broadcast or loopback.";
+    46 PortZero      "port-zero"      Drop "TCP or UDP for port 0, at which nothing can listen, or TCP from it.";
+    47 IcmpProbe     "icmp-probe"     Drop "ICMP question that only scanners ask: timestamp, address mask, information, echo with a code.";
 }
 
 impl Cause {

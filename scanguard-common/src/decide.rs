@@ -4,16 +4,11 @@ use crate::cause::Cause;
 use crate::classify::{Class, Part, classify};
 use crate::flow::{Destination, Lookups, Socket};
 use crate::parse::Packet;
-use crate::parse::network::IpProtocol;
 use crate::parse::transport::Segment;
 
 /// Decides about one incoming packet: why it passes or is dropped. [`Cause::action`] says which.
 pub fn decide<L: Lookups>(packet: &Packet, lookups: &L) -> Cause {
-    let suspicion = match packet.transport.segment() {
-        Some(segment) => suspect_segment(packet, segment, lookups),
-        None => Suspicion::None(not_judged(packet.transport.protocol)),
-    };
-    match suspicion {
+    match suspect(packet, lookups) {
         Suspicion::None(cause) => cause,
         Suspicion::Impossible(cause) => match mercy(packet, lookups) {
             // Translating its address would not make it possible.
@@ -39,29 +34,20 @@ enum Suspicion {
     Stray,
 }
 
-/// The cause for which packets of this protocol pass.
-fn not_judged(protocol: IpProtocol) -> Cause {
-    match protocol {
-        IpProtocol::UDP => Cause::Udp,
-        IpProtocol::ICMP | IpProtocol::ICMPV6 => Cause::Icmp,
-        IpProtocol::SCTP => Cause::Sctp,
-        _ => Cause::OtherProtocol,
-    }
-}
-
-/// Flags first, because they cost no look-up; then the socket table.
-fn suspect_segment<L: Lookups>(packet: &Packet, segment: &Segment, lookups: &L) -> Suspicion {
-    match classify(segment.flags) {
+/// Headers and flags first, because they cost no look-up; then the socket table.
+fn suspect<L: Lookups>(packet: &Packet, lookups: &L) -> Suspicion {
+    match classify(packet) {
         Class::Impossible(cause) => Suspicion::Impossible(cause),
-        Class::Opens => match lookups.socket(packet, segment) {
+        Class::NotJudged(cause) => Suspicion::None(cause),
+        Class::Opens => match lookups.socket(packet) {
             Socket::Connected => Suspicion::None(Cause::InConnection),
             Socket::Listening | Socket::CompletesCookie => Suspicion::None(Cause::NewConnection),
             Socket::Absent => Suspicion::Probe(Cause::ClosedPort),
         },
-        Class::NeedsConnection(part) => match lookups.socket(packet, segment) {
+        Class::NeedsConnection(part) => match lookups.socket(packet) {
             Socket::Connected => Suspicion::None(Cause::InConnection),
             Socket::CompletesCookie => Suspicion::None(Cause::SynCookie),
-            Socket::Listening | Socket::Absent => suspect_disconnected(part, segment),
+            Socket::Listening | Socket::Absent => suspect_disconnected(part, &packet.transport.segment),
         },
     }
 }

@@ -35,7 +35,7 @@ impl Event {
     /// The event of `packet`, dropped for `cause` on an interface; `folded` others of the same source and
     /// cause were not told since the last one that was.
     pub fn new(time: Nanos, interface: InterfaceSlot, cause: Cause, packet: &Packet, folded: u32) -> Event {
-        let segment = packet.transport.segment().copied().unwrap_or_default();
+        let segment = packet.transport.segment;
         Event {
             time: time.0,
             folded,
@@ -108,7 +108,7 @@ impl Event {
         self.destination_port
     }
 
-    /// TCP flags, the low twelve bits: see [`TcpFlags`](crate::classify::TcpFlags).
+    /// TCP flags, the low twelve bits: see [`TcpFlags`](crate::classify::flags::TcpFlags).
     pub fn flags(&self) -> u16 {
         self.flags
     }

@@ -6,7 +6,6 @@
 use crate::key::Address;
 use crate::parse::Packet;
 use crate::parse::link::MacAddress;
-use crate::parse::transport::Segment;
 
 /// What the socket table says about a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +52,8 @@ pub fn station(destination: MacAddress, own: MacAddress) -> Option<Destination> 
 
 /// The questions that the packet itself cannot answer, in the order of what they cost: cheapest last.
 pub trait Lookups {
-    /// Which socket the segment belongs to.
-    fn socket(&self, packet: &Packet, segment: &Segment) -> Socket;
+    /// Which socket a TCP segment belongs to.
+    fn socket(&self, packet: &Packet) -> Socket;
 
     /// For whom the packet is. Asked only where a drop is near.
     fn destination(&self, packet: &Packet) -> Destination;

@@ -14,7 +14,7 @@ pub mod transport;
 use crate::cause::Cause;
 use crate::frame::Frame;
 use crate::key::Address;
-use network::Family;
+use network::{Family, Network};
 use transport::Transport;
 
 /// One frame, understood: everything a decision may need.
@@ -28,6 +28,10 @@ pub struct Packet {
     pub destination: Address,
     /// What it carries.
     pub transport: Transport,
+    /// Whether its IPv4 header has options.
+    pub has_ipv4_options: bool,
+    /// Why nobody sends it, where it is cut into fragments as only scanners do.
+    pub fault: Option<Cause>,
 }
 
 impl Packet {
@@ -67,7 +71,14 @@ impl Packet {
 pub fn parse<F: Frame + ?Sized>(frame: &F) -> Result<Packet, Cause> {
     let link = link::parse(frame)?;
     let network = network::parse(frame, &link)?;
-    let transport = transport::parse(frame, &network)?;
+    let (transport, fault) = match transport::parse(frame, &network) {
+        Ok(transport) => (transport, None),
+        Err(cause @ (Cause::TinyFragment | Cause::OverlappingFragment)) => {
+            (Transport::unread(network.protocol), Some(cause))
+        }
+        Err(cause) => return Err(cause),
+    };
     let (source, destination) = network::addresses(frame, &network).ok_or(Cause::TruncatedNetwork)?;
-    Ok(Packet { family: network.family, source, destination, transport })
+    let Network { family, has_ipv4_options, .. } = network;
+    Ok(Packet { family, source, destination, transport, has_ipv4_options, fault })
 }

@@ -12,7 +12,6 @@ use scanguard_common::flow::{self, Destination, Lookups, Socket};
 use scanguard_common::key::Address;
 use scanguard_common::parse::Packet;
 use scanguard_common::parse::link;
-use scanguard_common::parse::transport::Segment;
 use scanguard_common::schema::InterfaceSlot;
 use scanguard_common::time::Nanos;
 
@@ -34,8 +33,8 @@ impl<'a> Kernel<'a> {
 }
 
 impl Lookups for Kernel<'_> {
-    fn socket(&self, packet: &Packet, segment: &Segment) -> Socket {
-        socket::find(self.ctx, packet, segment)
+    fn socket(&self, packet: &Packet) -> Socket {
+        socket::find(self.ctx, packet)
     }
 
     fn destination(&self, packet: &Packet) -> Destination {

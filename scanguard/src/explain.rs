@@ -1,11 +1,12 @@
 //! What each cause means, for people: the probe, the normal traffic next to it, and what becomes of both.
 //!
-//! The texts are data, one [`Topic`] for each cause, in groups by what the packet is: `impossible` flags,
-//! segments without a connection (`disconnected`) and with one (`connected`), traffic that is `unjudged`, and
+//! The texts are data, one [`Topic`] for each cause, in groups by what the packet is: `impossible` flags, `forged`
+//! headers, segments without a connection (`disconnected`) and with one (`connected`), traffic that is `unjudged`, and
 //! what is `malformed`. `render` writes them all.
 
 mod connected;
 mod disconnected;
+mod forged;
 mod impossible;
 mod malformed;
 mod picture;
@@ -45,8 +46,14 @@ pub(crate) fn explain(topic: &Topic, out: &mut dyn Write) -> io::Result<()> {
 
 /// All topics, in the order of their causes.
 fn all() -> impl Iterator<Item = &'static Topic> {
-    let groups =
-        [impossible::TOPICS, disconnected::TOPICS, connected::TOPICS, unjudged::TOPICS, malformed::TOPICS];
+    let groups = [
+        impossible::TOPICS,
+        forged::TOPICS,
+        disconnected::TOPICS,
+        connected::TOPICS,
+        unjudged::TOPICS,
+        malformed::TOPICS,
+    ];
     Cause::ALL
         .iter()
         .filter_map(move |cause| groups.into_iter().flatten().find(|topic| topic.cause == *cause))
@@ -139,9 +146,10 @@ mod tests {
     fn whatever_is_dropped_is_taught_in_full() {
         for topic in all().filter(|topic| topic.cause.action() == Action::Drop) {
             let name = topic.cause.name();
-            let Lesson::Probe(probe) = &topic.lesson else { panic!("{name}: is no probe") };
             assert!(!topic.aliases.is_empty(), "{name}: known by no other name");
             assert!(!topic.tools.is_empty(), "{name}: nothing to try");
+            assert!(!topic.what.is_empty() && !topic.verdict.is_empty(), "{name}");
+            let Lesson::Probe(probe) = &topic.lesson else { continue }; // it has no place in a connection
             assert!(!probe.lane.is_empty() && !probe.oddity.is_empty() && !probe.honest.is_empty(), "{name}");
             let text = text_of(topic);
             for heading in [

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use scanguard_common::cause::Cause;
+use scanguard_common::cause::{Action, Cause};
 use scanguard_common::stray::{BURST, REFILL};
 use scanguard_common::time::Nanos;
 use scanguard_harness::{Frame, GUARDED_V4, GUARDED_V6, Link, OUTSIDE_V4, OUTSIDE_V6, World};
@@ -164,6 +164,71 @@ fn where_addresses_may_be_translated_only_flags_are_proof() {
     assert_eq!(judge(&gateway, 1234, CLOSED, "FPU", 7), [Cause::TcpXmas; 2]);
     assert_eq!(judge(&gateway, 1234, OPEN, "S", 7), [Cause::NewConnection; 2]);
     assert_eq!(judge(&gateway, REMOTE, CONNECTED, "A", 0), [Cause::InConnection; 2]);
+}
+
+#[test]
+fn headers_that_no_stack_writes_are_dropped_whatever_they_carry() {
+    let v4 = || Frame::ipv4(OUTSIDE_V4, GUARDED_V4);
+    let options = [1; 4];
+    for (frame, cause) in [
+        (v4().options(&options).tcp(1234, OPEN).flags("S").build(), Cause::IpOptions),
+        (v4().options(&options).udp(1234, 53).build(), Cause::IpOptions),
+        (v4().options(&options).build(2, &[0; 8]), Cause::OtherProtocol), // IGMP has Router Alert
+        (v4().tcp(0, OPEN).flags("S").build(), Cause::PortZero),
+        (v4().tcp(1234, 0).flags("S").build(), Cause::PortZero),
+        (v4().udp(1234, 0).build(), Cause::PortZero),
+        (v4().udp(0, 53).build(), Cause::Udp), // nobody need answer (RFC 768)
+        (v4().fragment(0, true).build(6, &[0; 8]), Cause::TinyFragment),
+        (v4().fragment(1, true).build(6, &[0; 24]), Cause::OverlappingFragment),
+    ] {
+        assert_eq!(host().judge(&frame), cause, "{frame:02x?}");
+        let allowing = host().allowing(IpAddr::V4(OUTSIDE_V4));
+        let expected = if cause.action() == Action::Drop { Cause::Allowed } else { cause };
+        assert_eq!(allowing.judge(&frame), expected, "{frame:02x?}");
+    }
+}
+
+#[test]
+fn sources_that_no_host_has_are_forged() {
+    let from = |source: &str, to: IpAddr| {
+        let frame = Frame::between(source.parse().expect("an address"), to).tcp(1234, OPEN).flags("S");
+        host().judge(&frame.build())
+    };
+    for source in ["127.0.0.1", "127.255.255.254", "224.0.0.1", "239.255.255.255", "255.255.255.255"] {
+        assert_eq!(from(source, IpAddr::V4(GUARDED_V4)), Cause::BadSource, "{source}");
+    }
+    for source in ["::1", "ff02::1", "::ffff:10.77.0.2"] {
+        assert_eq!(from(source, IpAddr::V6(GUARDED_V6)), Cause::BadSource, "{source}");
+    }
+    for (_, guarded) in FAMILIES {
+        assert_eq!(from(&guarded.to_string(), guarded), Cause::Land);
+    }
+    for source in ["126.255.255.255", "128.0.0.1", "223.255.255.255", "0.0.0.0"] {
+        assert_eq!(from(source, IpAddr::V4(GUARDED_V4)), Cause::NewConnection, "{source}");
+    }
+    for source in ["::", "::2", "fe80::1"] {
+        assert_eq!(from(source, IpAddr::V6(GUARDED_V6)), Cause::NewConnection, "{source}");
+    }
+}
+
+#[test]
+fn icmp_is_for_errors_and_pings_not_for_questions() {
+    for kind in 0..=u8::MAX {
+        for code in [0, 9] {
+            let expected = match (kind, code) {
+                (13 | 15 | 17, _) | (8, 9) => Cause::IcmpProbe,
+                _ => Cause::Icmp,
+            };
+            let frame = Frame::ipv4(OUTSIDE_V4, GUARDED_V4).icmp(kind, code).build();
+            assert_eq!(host().judge(&frame), expected, "{kind} {code}");
+            let expected_v6 = match (kind, code) {
+                (139, _) | (128, 9) => Cause::IcmpProbe,
+                _ => Cause::Icmp,
+            };
+            let frame = Frame::ipv6(OUTSIDE_V6, GUARDED_V6).icmpv6(kind, code).build();
+            assert_eq!(host().judge(&frame), expected_v6, "{kind} {code}");
+        }
+    }
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Every value that the flags of a TCP header can have has exactly one answer, and it is RFC 9293's.
 
 use scanguard_common::cause::{Action, Cause};
-use scanguard_common::classify::{Class, TcpFlags, classify};
+use scanguard_common::classify::Class;
+use scanguard_common::classify::flags::{TcpFlags, class};
 use scanguard_harness::{Meaning, sendable_flags};
 
 fn class_of(bits: u16) -> Class {
-    classify(TcpFlags::from_wire(bits.to_be_bytes()))
+    class(TcpFlags::from_wire(bits.to_be_bytes()))
 }
 
 #[test]
@@ -17,7 +18,7 @@ fn all_512_values_agree_with_the_oracle() {
             (Some(Meaning::Opens), Class::Opens) => true,
             (Some(Meaning::NeedsConnection), Class::NeedsConnection(_)) => true,
             (None, Class::Impossible(_)) => true,
-            (Some(_) | None, Class::Opens | Class::NeedsConnection(_) | Class::Impossible(_)) => false,
+            (Some(_) | None, _) => false,
         };
         assert!(agrees, "flags {bits:#05x}: {answer:?}, but the oracle says {:?}", sendable.get(&bits));
     }

@@ -14,18 +14,23 @@ fn v6() -> Ip {
     Frame::ipv6(OUTSIDE_V6, GUARDED_V6)
 }
 
+/// What is wrong with how a packet was cut into fragments.
+fn fault(frame: &[u8]) -> Option<Cause> {
+    parse(frame).unwrap_or_else(|cause| panic!("{}: {frame:02x?}", cause.name())).fault
+}
+
 /// Demands that a SYN behind these headers is read as it was written.
 fn assert_syn_is_read(ip: Ip) {
     let frame = ip.tcp(1234, 80).flags("S").seq(0x0102_0304).ack(0x0506_0708).window(0x090a).build();
     let packet = parse(frame.as_slice()).unwrap_or_else(|cause| panic!("{}: {frame:02x?}", cause.name()));
-    let Packet { family, source, destination, transport } = packet;
+    let Packet { family, source, destination, transport, .. } = packet;
     let (from, to) = match family {
         Family::V4 => (OUTSIDE_V4.to_ipv6_mapped(), GUARDED_V4.to_ipv6_mapped()),
         Family::V6 => (OUTSIDE_V6, GUARDED_V6),
     };
     assert_eq!((source.bytes(), destination.bytes()), (from.octets(), to.octets()));
     assert_eq!(transport.ports, Ports { source: Port(1234), destination: Port(80) });
-    let segment = transport.segment().expect("a TCP segment");
+    let segment = transport.segment;
     assert_eq!(segment.flags.bits(), 2);
     assert_eq!((segment.sequence, segment.acknowledgement), (0x0102_0304, 0x0506_0708));
     assert_eq!(segment.window, 0x090a);
@@ -77,11 +82,27 @@ fn behind_each_ipv6_extension_header_and_up_to_sixteen_of_them() {
 fn a_first_fragment_is_read_and_a_later_one_is_not() {
     assert_syn_is_read(v4().fragment(0, true));
     assert_syn_is_read(v6().extension(Extension::fragment(0, true, 1)));
-    for frame in [
-        v4().fragment(1, false).tcp(1, 2).build(),
-        v6().extension(Extension::fragment(1, false, 1)).tcp(1, 2).build(),
-    ] {
-        assert_eq!(parse(frame.as_slice()), Err(Cause::LaterFragment));
+    for offset in [3, 4, 185, 0x1fff] {
+        for more in [false, true] {
+            let ipv4 = v4().fragment(offset, more).tcp(1, 2).build();
+            let ipv6 = v6().extension(Extension::fragment(offset, more, 1)).tcp(1, 2).build();
+            assert_eq!(parse(ipv4.as_slice()), Err(Cause::LaterFragment), "{offset}");
+            assert_eq!(parse(ipv6.as_slice()), Err(Cause::LaterFragment), "{offset}");
+        }
+    }
+}
+
+#[test]
+fn a_fragment_within_a_tcp_header_is_a_fault_and_one_of_udp_is_not() {
+    for offset in [1, 2] {
+        let ipv4 = |protocol| v4().fragment(offset, true).build(protocol, &[0; 24]);
+        let ipv6 = |protocol| v6().extension(Extension::fragment(offset, true, 1)).build(protocol, &[0; 24]);
+        for frame in [ipv4(6), ipv6(6)] {
+            assert_eq!(fault(&frame), Some(Cause::OverlappingFragment), "{offset}");
+        }
+        for frame in [ipv4(17), ipv6(17)] {
+            assert_eq!(parse(frame.as_slice()), Err(Cause::LaterFragment), "{offset}");
+        }
     }
 }
 
@@ -89,8 +110,8 @@ fn a_first_fragment_is_read_and_a_later_one_is_not() {
 fn a_first_fragment_without_its_transport_header_is_tiny() {
     let ipv4 = v4().fragment(0, true).build(6, &[0; 8]);
     let ipv6 = v6().extension(Extension::fragment(0, true, 1)).build(6, &[0; 8]);
-    assert_eq!(parse(ipv4.as_slice()), Err(Cause::TinyFragment));
-    assert_eq!(parse(ipv6.as_slice()), Err(Cause::TinyFragment));
+    assert_eq!(fault(&ipv4), Some(Cause::TinyFragment));
+    assert_eq!(fault(&ipv6), Some(Cause::TinyFragment));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Counters are exact: packets and bytes, by cause and by interface.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -57,8 +58,9 @@ fn every_probe_is_counted_once_with_its_bytes_under_its_own_cause() -> Result<()
             }
         }
     }
-    let reserved = Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(40_000, 9).flags("S").reserved(4);
-    send(Cause::TcpReserved, reserved.build())?;
+    for (cause, frame) in forged() {
+        send(cause, frame)?;
+    }
     let stray = Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(40_000, 9).flags("A").seq(1).build();
     for _ in 0..BURST {
         injector.send(&stray)?;
@@ -80,6 +82,22 @@ fn every_probe_is_counted_once_with_its_bytes_under_its_own_cause() -> Result<()
     let drops = Cause::ALL.iter().filter(|cause| cause.action() == Action::Drop).count();
     ensure!(expected.len() == drops, "{} causes of {drops} were tried", expected.len());
     Ok(())
+}
+
+/// A frame for each cause that is not a matter of flags and sequence numbers.
+fn forged() -> [(Cause, Vec<u8>); 8] {
+    let ip = || Frame::ipv4(OUTSIDE_V4, GUARDED_V4);
+    let from = |source| Frame::ipv4(source, GUARDED_V4).tcp(40_000, 9).flags("S").build();
+    [
+        (Cause::TcpReserved, ip().tcp(40_000, 9).flags("S").reserved(4).build()),
+        (Cause::TinyFragment, ip().fragment(0, true).build(6, &[0; 8])),
+        (Cause::OverlappingFragment, ip().fragment(1, true).build(6, &[0; 24])),
+        (Cause::IpOptions, ip().options(&[1; 4]).tcp(40_000, 9).flags("S").build()),
+        (Cause::Land, from(GUARDED_V4)),
+        (Cause::BadSource, from(Ipv4Addr::LOCALHOST)),
+        (Cause::PortZero, ip().tcp(40_000, 0).flags("S").build()),
+        (Cause::IcmpProbe, ip().icmp(13, 0).build()),
+    ]
 }
 
 #[test]

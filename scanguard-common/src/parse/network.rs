@@ -49,8 +49,36 @@ pub(super) struct Network {
     pub(super) start: usize,
     /// Where the packet ends, link-layer padding excluded: bytes from the start of the frame.
     pub(super) end: usize,
-    /// Whether this is the first of several fragments.
-    pub(super) first_fragment: bool,
+    /// Whether this is the first of several fragments, or one that begins within a TCP header.
+    pub(super) fragment: Fragment,
+    /// Whether there are IPv4 options.
+    pub(super) has_ipv4_options: bool,
+}
+
+/// Which part of an IP packet this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fragment {
+    /// All of it.
+    Whole,
+    /// The first of several.
+    First,
+    /// One that begins where a TCP header has not ended yet (RFC 1858 §3).
+    WithinHeader,
+}
+
+/// The first fragment that can begin behind the shortest TCP header, in units of eight bytes.
+const BEHIND_TCP_HEADER: u16 = 3;
+
+impl Fragment {
+    /// From the offset in units of eight bytes, and whether there are more fragments.
+    fn new(offset: u16, more: bool, protocol: IpProtocol) -> Result<Fragment, Cause> {
+        match offset {
+            0 if more => Ok(Fragment::First),
+            0 => Ok(Fragment::Whole),
+            1..BEHIND_TCP_HEADER if protocol == IpProtocol::TCP => Ok(Fragment::WithinHeader),
+            _ => Err(Cause::LaterFragment),
+        }
+    }
 }
 
 /// How many IPv6 extension headers are followed.
@@ -106,16 +134,15 @@ fn parse_ipv4<F: Frame + ?Sized>(frame: &F, at: usize) -> Result<Network, Cause>
     let total_length = u16::from_be_bytes([l0, l1]);
     let end = ipv4_end(frame, at, header_length, usize::from(total_length))?;
     let fragment = u16::from_be_bytes([f0, f1]);
-    if fragment & 0x1fff != 0 {
-        return Err(Cause::LaterFragment);
-    }
+    let protocol = IpProtocol(protocol);
     Ok(Network {
         family: Family::V4,
         addresses: at + 12,
-        protocol: IpProtocol(protocol),
+        protocol,
         start: at + header_length,
         end,
-        first_fragment: fragment & 0x2000 != 0,
+        fragment: Fragment::new(fragment & 0x1fff, fragment & 0x2000 != 0, protocol)?,
+        has_ipv4_options: header_length > IPV4_LENGTH,
     })
 }
 
@@ -162,7 +189,8 @@ fn parse_ipv6<F: Frame + ?Sized>(frame: &F, at: usize) -> Result<Network, Cause>
         protocol: chain.protocol,
         start: chain.end,
         end,
-        first_fragment: chain.first_fragment,
+        fragment: chain.fragment,
+        has_ipv4_options: false,
     })
 }
 
@@ -170,28 +198,25 @@ fn parse_ipv6<F: Frame + ?Sized>(frame: &F, at: usize) -> Result<Network, Cause>
 struct Chain {
     protocol: IpProtocol,
     end: usize,
-    first_fragment: bool,
+    fragment: Fragment,
 }
 
 fn follow_extensions<F: Frame + ?Sized>(frame: &F, first: u8, start: usize) -> Result<Chain, Cause> {
     let mut next = first;
     let mut end = start;
-    let mut first_fragment = false;
+    let mut fragment = Fragment::Whole;
     for _ in 0..MAX_EXTENSIONS {
         if end > MAX_HEADERS_END {
             return Err(Cause::TooManyExtensions);
         }
         let Some(extension) = Extension::of(next) else {
-            return Ok(Chain { protocol: IpProtocol(next), end: unbounded(end), first_fragment });
+            return Ok(Chain { protocol: IpProtocol(next), end: unbounded(end), fragment });
         };
         let [following, length, f0, f1] = frame.read(unbounded(end)).ok_or(Cause::TruncatedNetwork)?;
         if next == IpProtocol::FRAGMENT {
-            let fragment = u16::from_be_bytes([f0, f1]);
-            if fragment & 0xfff8 != 0 {
-                return Err(Cause::LaterFragment);
-            }
+            let field = u16::from_be_bytes([f0, f1]);
             // With neither offset nor successor it is an atomic fragment, a whole packet (RFC 6946).
-            first_fragment = fragment & 1 != 0;
+            fragment = Fragment::new(field >> 3, field & 1 != 0, IpProtocol(following))?;
         }
         next = following;
         end += extension.length(length);

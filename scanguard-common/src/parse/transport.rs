@@ -1,8 +1,8 @@
 //! TCP (RFC 9293 §3.1), UDP (RFC 768), ICMP (RFC 792), ICMPv6 (RFC 4443) and SCTP (RFC 9260 §3).
 
-use super::network::{IpProtocol, Network};
+use super::network::{Fragment, IpProtocol, Network};
 use crate::cause::Cause;
-use crate::classify::TcpFlags;
+use crate::classify::flags::TcpFlags;
 use crate::frame::Frame;
 
 /// A port number.
@@ -16,18 +16,31 @@ pub struct Transport {
     pub protocol: IpProtocol,
     /// Whence and whither: TCP, UDP and SCTP.
     pub ports: Ports,
-    segment: Segment,
+    /// The rest of a TCP header.
+    pub segment: Segment,
+    /// What an ICMP or ICMPv6 message is about.
+    pub message: Message,
 }
 
 impl Transport {
-    /// The TCP header, if it is one.
-    pub fn segment(&self) -> Option<&Segment> {
-        (self.protocol == IpProtocol::TCP).then_some(&self.segment)
+    /// A header of which nothing is known but the protocol.
+    pub(super) fn unread(protocol: IpProtocol) -> Transport {
+        Transport {
+            protocol,
+            ports: Ports::default(),
+            segment: Segment::default(),
+            message: Message::default(),
+        }
     }
+}
 
-    fn without_ports(protocol: IpProtocol) -> Transport {
-        Transport { protocol, ports: Ports::default(), segment: Segment::default() }
-    }
+/// What an ICMP or ICMPv6 message is about (RFC 792, RFC 4443 §2.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Message {
+    /// Its type.
+    pub kind: u8,
+    /// Which of that type.
+    pub code: u8,
 }
 
 /// The fixed header of a TCP segment, as far as a decision needs it.
@@ -69,15 +82,18 @@ pub struct Ports {
 
 /// Parses the transport header that begins at `network.start`.
 pub(super) fn parse<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transport, Cause> {
+    if network.fragment == Fragment::WithinHeader {
+        return Err(Cause::OverlappingFragment);
+    }
     match network.protocol {
         IpProtocol::TCP => parse_tcp(frame, network),
         IpProtocol::UDP => with_ports(network, header::<F, UDP_LENGTH>(frame, network)?),
         IpProtocol::SCTP => with_ports(network, header::<F, SCTP_LENGTH>(frame, network)?),
         IpProtocol::ICMP | IpProtocol::ICMPV6 => {
-            header::<F, ICMP_LENGTH>(frame, network)?;
-            Ok(Transport::without_ports(network.protocol))
+            let [kind, code, ..] = header::<F, ICMP_LENGTH>(frame, network)?;
+            Ok(Transport { message: Message { kind, code }, ..Transport::unread(network.protocol) })
         }
-        other => Ok(Transport::without_ports(other)),
+        other => Ok(Transport::unread(other)),
     }
 }
 
@@ -92,11 +108,19 @@ const ICMP_LENGTH: usize = 4;
 
 /// The first `N` bytes behind the network layer, all of which belong to the packet and not to padding.
 fn header<F: Frame + ?Sized, const N: usize>(frame: &F, network: &Network) -> Result<[u8; N], Cause> {
-    let cut_short = if network.first_fragment { Cause::TinyFragment } else { Cause::TruncatedTransport };
+    let cut_short = cut_short(network, Cause::TruncatedTransport);
     if network.start + N > network.end {
         return Err(cut_short);
     }
     frame.read(network.start).ok_or(cut_short)
+}
+
+/// What it means that a header does not fit: a fragment was cut too small, or else `whole`.
+fn cut_short(network: &Network, whole: Cause) -> Cause {
+    match network.fragment {
+        Fragment::First => Cause::TinyFragment,
+        Fragment::Whole | Fragment::WithinHeader => whole,
+    }
 }
 
 fn parse_tcp<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transport, Cause> {
@@ -107,10 +131,9 @@ fn parse_tcp<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transpor
         return Err(Cause::BadDataOffset);
     }
     if network.start + header_length > network.end {
-        return Err(if network.first_fragment { Cause::TinyFragment } else { Cause::BadDataOffset });
+        return Err(cut_short(network, Cause::BadDataOffset));
     }
     Ok(Transport {
-        protocol: IpProtocol::TCP,
         ports: Ports::from_wire([s0, s1, d0, d1]),
         segment: Segment {
             sequence: u32::from_be_bytes([n0, n1, n2, n3]),
@@ -118,10 +141,11 @@ fn parse_tcp<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transpor
             flags: TcpFlags::from_wire([c0, c1]),
             window: u16::from_be_bytes([w0, w1]),
         },
+        ..Transport::unread(IpProtocol::TCP)
     })
 }
 
 fn with_ports<const N: usize>(network: &Network, header: [u8; N]) -> Result<Transport, Cause> {
     let ports = header.first_chunk().copied().map_or_else(Ports::default, Ports::from_wire);
-    Ok(Transport { ports, ..Transport::without_ports(network.protocol) })
+    Ok(Transport { ports, ..Transport::unread(network.protocol) })
 }

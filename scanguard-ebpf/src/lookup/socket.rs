@@ -10,7 +10,7 @@ use aya_ebpf::programs::XdpContext;
 use scanguard_common::flow::Socket;
 use scanguard_common::parse::Packet;
 use scanguard_common::parse::network::Family;
-use scanguard_common::parse::transport::Segment;
+use scanguard_common::parse::transport::Transport;
 
 use super::size;
 
@@ -23,7 +23,7 @@ const THIS_NAMESPACE: u64 = (BPF_F_CURRENT_NETNS as i64).cast_unsigned();
 ///
 /// `bpf_skc_lookup_tcp` and not `bpf_sk_lookup_tcp`: the latter replaces a connection request by its
 /// listener, and so makes the ACK that completes a handshake look like a stray.
-pub(super) fn find(ctx: &XdpContext, packet: &Packet, segment: &Segment) -> Socket {
+pub(super) fn find(ctx: &XdpContext, packet: &Packet) -> Socket {
     let sock = look_up_either(ctx, packet);
     if sock.is_null() {
         return Socket::Absent;
@@ -32,7 +32,7 @@ pub(super) fn find(ctx: &XdpContext, packet: &Packet, segment: &Segment) -> Sock
     let state = unsafe { (*sock).state };
     let found = if state != TCP_LISTEN {
         Socket::Connected
-    } else if segment.may_complete_handshake() && is_cookie(sock, packet, segment) {
+    } else if packet.transport.segment.may_complete_handshake() && is_cookie(sock, packet) {
         Socket::CompletesCookie
     } else {
         Socket::Listening
@@ -71,9 +71,9 @@ fn look_up<Tuple>(ctx: &XdpContext, mut tuple: Tuple) -> *mut bpf_sock {
 /// The helper wants an IP and a TCP header, of which it reads version, addresses, ports and the two numbers.
 /// They are written anew, as words, from what was parsed: then options need no thought, and no packet memory
 /// is read a second time.
-fn is_cookie(listener: *mut bpf_sock, packet: &Packet, segment: &Segment) -> bool {
+fn is_cookie(listener: *mut bpf_sock, packet: &Packet) -> bool {
     const NO_OPTIONS_AND_ACK: u32 = 0x5010_0000;
-    let ports = packet.transport.ports;
+    let Transport { ports, segment, .. } = packet.transport;
     let tcp = [
         (u32::from(ports.source.0) << 16 | u32::from(ports.destination.0)).to_be(),
         segment.sequence.to_be(),

@@ -115,22 +115,7 @@ pub(super) static TOPICS: &[Topic] = &[
         tools: &["hping3 -c 1 -S -f -p 81 HOST"],
         verdict: &[
             "It passes. The host can make nothing of it without the first fragment, and that one was \
-             judged, unless it was a tiny-fragment.",
+             judged.",
         ],
-    },
-    Topic {
-        cause: Cause::TinyFragment,
-        title: "First fragment without a whole transport header",
-        aliases: &["tiny", "fragment-scan"],
-        what: &[
-            "A packet cut into fragments so small that not even the first has the whole TCP header: its \
-             flags lie in the second. No network needs that, because every one carries 68 bytes in one \
-             piece (RFC 791); scanners do it (nmap -f) to get past filters that look at one fragment at \
-             a time (RFC 1858).",
-        ],
-        lesson: Lesson::Words,
-        tools: &["nmap -Pn -f -sS -p 22,81 HOST", "hping3 -c 1 -S -f -p 81 HOST"],
-        verdict: &["It passes, so a scan in tiny fragments still sees which ports are closed. The counter \
-             tells whether somebody does it."],
     },
 ];

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use scanguard_common::classify::TcpFlags;
+use scanguard_common::classify::flags::TcpFlags;
 use scanguard_common::event::Event;
 use serde::Serialize;
 

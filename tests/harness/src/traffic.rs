@@ -61,8 +61,11 @@ impl Traffic {
         let (source, destination) = (self.port(), self.port());
         match self.random.below(10) {
             0 => ip.udp(source, destination).payload(b"?").build(),
-            1 if self.random.once_in(2) => ip.icmp(self.random.byte(), 0).build(),
-            1 => ip.icmpv6(self.random.byte(), 0).build(),
+            1 => {
+                let kinds = [8, 13, 15, 17, 128, 139, self.random.byte()];
+                let (kind, code) = (*self.random.pick(&kinds), self.random.byte() & 1);
+                if self.random.once_in(2) { ip.icmp(kind, code) } else { ip.icmpv6(kind, code) }.build()
+            }
             2 if self.random.once_in(2) => ip.sctp(source, destination).build(),
             2 => ip.build(self.random.byte(), &[0; 24]),
             _ => self.segment(ip.tcp(source, destination)),
@@ -94,7 +97,11 @@ impl Traffic {
     }
 
     fn ipv4(&mut self) -> Ip {
-        let sources = [OUTSIDE_V4, Ipv4Addr::new(10, 77, 0, self.random.byte()), self.somewhere_v4()];
+        let sources = if self.random.once_in(20) {
+            [GUARDED_V4, Ipv4Addr::LOCALHOST, Ipv4Addr::new(224 | self.random.byte(), 1, 2, 3)]
+        } else {
+            [OUTSIDE_V4, Ipv4Addr::new(10, 77, 0, self.random.byte()), self.somewhere_v4()]
+        };
         let destinations = [
             GUARDED_V4,
             GUARDED_V4,
@@ -113,14 +120,19 @@ impl Traffic {
             ip = ip.header_words(self.random.byte() & 0x0f);
         }
         if self.random.once_in(15) {
-            let offset = if self.random.once_in(2) { 0 } else { self.random.short() & 0x1fff };
+            let offsets = [0, 0, 1, 2, 3, self.random.short() & 0x1fff];
+            let offset = *self.random.pick(&offsets);
             ip = ip.fragment(offset, self.random.once_in(2));
         }
         ip
     }
 
     fn ipv6(&mut self) -> Ip {
-        let sources = [OUTSIDE_V6, self.somewhere_v6()];
+        let sources = if self.random.once_in(20) {
+            [GUARDED_V6, OUTSIDE_V4.to_ipv6_mapped()] // not ::1, from which the kernel finds no route to anywhere
+        } else {
+            [OUTSIDE_V6, self.somewhere_v6()]
+        };
         let destinations = [
             GUARDED_V6,
             GUARDED_V6,
@@ -140,7 +152,10 @@ impl Traffic {
 
     fn extension(&mut self) -> Extension {
         let extension = match self.random.below(12) {
-            0 => Extension::fragment(self.random.short() & 0x1fff, self.random.once_in(2), 7),
+            0 => {
+                let offsets = [1, 2, 3, self.random.short() & 0x1fff];
+                Extension::fragment(*self.random.pick(&offsets), self.random.once_in(2), 7)
+            }
             1 | 2 => Extension::fragment(0, self.random.once_in(2), 7),
             3 | 4 => Extension::authentication(),
             5 | 6 => Extension::routing(),
@@ -168,7 +183,7 @@ impl Traffic {
 
     fn port(&mut self) -> u16 {
         if self.ports.is_empty() || self.random.once_in(4) {
-            self.random.short()
+            if self.random.once_in(10) { 0 } else { self.random.short() }
         } else {
             *self.random.pick(&self.ports)
         }

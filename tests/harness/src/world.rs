@@ -9,7 +9,6 @@ use scanguard_common::decide::decide;
 use scanguard_common::flow::{Destination, Lookups, Socket, station};
 use scanguard_common::key::Address;
 use scanguard_common::parse::link::{self, MacAddress};
-use scanguard_common::parse::transport::Segment;
 use scanguard_common::parse::{Packet, parse};
 use scanguard_common::stray::Budget;
 use scanguard_common::time::Nanos;
@@ -111,7 +110,7 @@ struct Asked<'a> {
 }
 
 impl Lookups for Asked<'_> {
-    fn socket(&self, packet: &Packet, segment: &Segment) -> Socket {
+    fn socket(&self, packet: &Packet) -> Socket {
         let ports = packet.transport.ports;
         let (remote, local) = (ip(packet.source), ip(packet.destination));
         let name = (remote, ports.source.0, local, ports.destination.0);
@@ -119,7 +118,7 @@ impl Lookups for Asked<'_> {
             return Socket::Connected;
         }
         if self.world.listening.contains(&ports.destination.0) {
-            let completes = self.world.awaits_cookies && segment.may_complete_handshake();
+            let completes = self.world.awaits_cookies && packet.transport.segment.may_complete_handshake();
             return if completes { Socket::CompletesCookie } else { Socket::Listening };
         }
         Socket::Absent
@@ -128,7 +127,9 @@ impl Lookups for Asked<'_> {
     fn destination(&self, packet: &Packet) -> Destination {
         let Some(mac) = link::destination(self.frame) else { return Destination::Unknown };
         station(mac, self.world.mac).unwrap_or_else(|| {
-            match (self.world.forwards, self.world.own_addresses.contains(&ip(packet.destination))) {
+            let destination = ip(packet.destination);
+            let is_own = destination.is_loopback() || self.world.own_addresses.contains(&destination);
+            match (self.world.forwards, is_own) {
                 (false, _) => Destination::Ours,
                 (true, true) => Destination::OursOrTranslated,
                 (true, false) => Destination::Forwarded,
