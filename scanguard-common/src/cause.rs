@@ -100,6 +100,11 @@ causes! {
     45 BadSource     "bad-source"     Drop "From an address that no host has: multicast, broadcast or loopback.";
     46 PortZero      "port-zero"      Drop "TCP or UDP for port 0, at which nothing can listen, or TCP from it.";
     47 IcmpProbe     "icmp-probe"     Drop "ICMP question that only scanners ask: timestamp, address mask, information, echo with a code.";
+    48 InFlow        "in-flow"        Pass "Segment of no socket, but in a flow in which this side has spoken: late, or for a guest behind this host.";
+    49 RecentPort    "recent-port"    Pass "SYN to a port where a program listened a few minutes ago: its service may be restarting.";
+    50 ResetSilenced "reset-silenced" Drop "RST of this host, or of a guest behind it, by which a closed port would have given itself away.";
+    51 StraySilenced "stray-silenced" Drop "RST of this host, or of a guest behind it, beyond the few that a peer without a connection may draw.";
+    52 UnreachableSilenced "unreachable-silenced" Drop "ICMP message by which a closed port, a missing protocol or a filter would have given itself away.";
 }
 
 impl Cause {

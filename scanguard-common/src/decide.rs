@@ -10,15 +10,19 @@ use crate::parse::transport::Segment;
 pub fn decide<L: Lookups>(packet: &Packet, lookups: &L) -> Cause {
     match suspect(packet, lookups) {
         Suspicion::None(cause) => cause,
-        Suspicion::Impossible(cause) => match mercy(packet, lookups) {
-            // Translating its address would not make it possible.
+        Suspicion::Marked(_) | Suspicion::OutOfState(_) | Suspicion::Stray if lookups.has_spoken(packet) => {
+            Cause::InFlow
+        }
+        Suspicion::Impossible(cause) | Suspicion::Marked(cause) => match mercy(packet, lookups) {
+            // Translating its address would not make it any better.
             None | Some(Cause::MaybeTranslated) => cause,
             Some(mercy) => mercy,
         },
-        Suspicion::Probe(cause) => mercy(packet, lookups).unwrap_or(cause),
+        Suspicion::OutOfState(cause) => mercy(packet, lookups).unwrap_or(cause),
         Suspicion::Stray => mercy(packet, lookups).unwrap_or_else(|| {
             if lookups.spend_on_stray(packet.sender()) { Cause::Stray } else { Cause::StrayFlood }
         }),
+        Suspicion::ClosedPort => mercy(packet, lookups).unwrap_or(Cause::ClosedPort),
     }
 }
 
@@ -28,8 +32,12 @@ enum Suspicion {
     None(Cause),
     /// No stack sends it, whatever it belongs to: to be dropped for this cause.
     Impossible(Cause),
-    /// A probe, as far as this host's sockets tell: to be dropped for this cause.
-    Probe(Cause),
+    /// It claims a connection that does not exist, and was certainly made by hand: to be dropped for this cause.
+    Marked(Cause),
+    /// It opens a connection to a port where nothing listens, as far as this host's sockets tell.
+    ClosedPort,
+    /// It claims a connection that does not exist, as far as this host's sockets tell: to be dropped for this cause.
+    OutOfState(Cause),
     /// A segment of no connection that may be a survivor of one.
     Stray,
 }
@@ -42,7 +50,10 @@ fn suspect<L: Lookups>(packet: &Packet, lookups: &L) -> Suspicion {
         Class::Opens => match lookups.socket(packet) {
             Socket::Connected => Suspicion::None(Cause::InConnection),
             Socket::Listening | Socket::CompletesCookie => Suspicion::None(Cause::NewConnection),
-            Socket::Absent => Suspicion::Probe(Cause::ClosedPort),
+            Socket::Absent if lookups.listened_lately(packet.transport.ports.destination) => {
+                Suspicion::None(Cause::RecentPort)
+            }
+            Socket::Absent => Suspicion::ClosedPort,
         },
         Class::NeedsConnection(part) => match lookups.socket(packet) {
             Socket::Connected => Suspicion::None(Cause::InConnection),
@@ -58,12 +69,12 @@ fn suspect_disconnected(part: Part, segment: &Segment) -> Suspicion {
         // Never answered, so it tells a scanner nothing, while a late one may end a connection elsewhere.
         Part::Resets => Suspicion::None(Cause::StrayReset),
         // Closed ports answer it and open ones do not: the only one of these that tells them apart.
-        Part::Cancels => Suspicion::Probe(Cause::FinProbe),
+        Part::Cancels => Suspicion::OutOfState(Cause::FinProbe),
         // Nobody waits for the RST: whoever sends it without our SYN holds no connection of ours, but may
         // use our answer to count the packets of an idle host.
-        Part::Accepts => Suspicion::Probe(Cause::SynAckProbe),
-        Part::Carries if has_scanners_mark(segment) => Suspicion::Probe(Cause::AckProbe),
-        Part::Ends if has_scanners_mark(segment) => Suspicion::Probe(Cause::MaimonProbe),
+        Part::Accepts => Suspicion::OutOfState(Cause::SynAckProbe),
+        Part::Carries if has_scanners_mark(segment) => Suspicion::Marked(Cause::AckProbe),
+        Part::Ends if has_scanners_mark(segment) => Suspicion::Marked(Cause::MaimonProbe),
         Part::Carries | Part::Ends => Suspicion::Stray,
     }
 }

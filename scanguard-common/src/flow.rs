@@ -6,6 +6,7 @@
 use crate::key::Address;
 use crate::parse::Packet;
 use crate::parse::link::MacAddress;
+use crate::parse::transport::Port;
 
 /// What the socket table says about a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,12 @@ pub trait Lookups {
 
     /// Whether the operator has allowed the source. Asked only where a drop is near.
     fn allows(&self, source: Address) -> bool;
+
+    /// Whether this side has spoken in the packet's flow. Asked only where a drop is near.
+    fn has_spoken(&self, packet: &Packet) -> bool;
+
+    /// Whether a program listened on the port a few minutes ago. Asked only where a drop is near.
+    fn listened_lately(&self, port: Port) -> bool;
 
     /// Spends on one stray of this sender: false when its [`Budget`](crate::stray::Budget) is empty.
     fn spend_on_stray(&self, sender: Address) -> bool;

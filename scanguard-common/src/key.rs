@@ -68,6 +68,14 @@ pub fn spread(address: Address, seed: u64) -> u64 {
     mix(mix(high ^ seed) ^ low)
 }
 
+/// Spreads a flow in the same way.
+pub fn spread_flow(words: [u32; 10], seed: u64) -> u64 {
+    let [a, b, c, d, e, f, g, h, i, j] = words.map(u64::from);
+    [c << 32 | d, e << 32 | f, g << 32 | h, i << 32 | j]
+        .into_iter()
+        .fold(mix(a << 32 | b ^ seed), |spread, pair| mix(spread ^ pair))
+}
+
 fn mix(mut bits: u64) -> u64 {
     bits ^= bits >> 33;
     bits = bits.wrapping_mul(0xff51_afd7_ed55_8ccd);

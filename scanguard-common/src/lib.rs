@@ -27,7 +27,11 @@ pub mod flow;
 
 pub mod stray;
 
+pub mod speech;
+
 pub mod decide;
+
+pub mod refusal;
 
 pub mod cause;
 

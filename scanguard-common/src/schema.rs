@@ -15,6 +15,15 @@ pub const MAX_ALLOWED: u32 = 65_536;
 /// How many sources' stray budgets are remembered; beyond it, those that were used longest ago are forgotten.
 pub const MAX_STRAY_SOURCES: u32 = 16_384;
 
+/// How many flows are remembered in which this side has spoken.
+pub const MAX_FLOWS: u32 = 65_536;
+
+/// How many flows each processor knows to have been remembered just now.
+pub const FLOW_CACHE_SLOTS: u32 = 4_096;
+
+/// How many ports there are.
+pub const PORTS: u32 = 65_536;
+
 /// How many (source, cause) pairs each processor can keep apart when it limits the rate of events.
 pub const EVENT_GATES: u32 = 4_096;
 

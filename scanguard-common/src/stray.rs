@@ -32,8 +32,18 @@ impl Budget {
 
     /// Spends on one stray: the budget after it, or `None` where nothing is left.
     pub fn spend(self, now: Nanos) -> Option<Budget> {
+        self.spend_of(BURST, now)
+    }
+
+    /// Spends on the answer to one. It is twice as large: what the first door let through in the even flow of one
+    /// each second may leave in less even steps.
+    pub fn spend_on_answer(self, now: Nanos) -> Option<Budget> {
+        self.spend_of(2 * BURST, now)
+    }
+
+    fn spend_of(self, burst: u64, now: Nanos) -> Option<Budget> {
         let owed = Nanos(self.whole_at).since(now);
-        if owed > (BURST - 1) * REFILL {
+        if owed > (burst - 1) * REFILL {
             return None;
         }
         Some(Budget { whole_at: now.after(owed).after(REFILL).0 })

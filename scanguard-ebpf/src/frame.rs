@@ -1,12 +1,13 @@
 //! The only place that reads packet memory.
 
-use aya_ebpf::programs::XdpContext;
+use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::frame::Frame;
 
-/// The memory between `data` and `data_end` of one XDP buffer.
+/// The memory between `data` and `data_end` of one packet's buffer.
 pub(crate) struct PacketMemory {
     start: usize,
     end: usize,
+    length: usize,
 }
 
 /// No offset is larger than this: the verifier must know a bound before it adds an offset to a packet
@@ -14,9 +15,15 @@ pub(crate) struct PacketMemory {
 const MAX_OFFSET: usize = 0x3fff;
 
 impl PacketMemory {
-    /// The memory of the frame that this program was called for.
-    pub(crate) fn new(ctx: &XdpContext) -> PacketMemory {
-        PacketMemory { start: ctx.data(), end: ctx.data_end() }
+    /// The memory of the frame that came in.
+    pub(crate) fn incoming(ctx: &XdpContext) -> PacketMemory {
+        let (start, end) = (ctx.data(), ctx.data_end());
+        PacketMemory { start, end, length: end - start }
+    }
+
+    /// The memory of the packet that goes out: its headers, while the rest may lie elsewhere.
+    pub(crate) fn outgoing(ctx: &TcContext) -> PacketMemory {
+        PacketMemory { start: ctx.data(), end: ctx.data_end(), length: ctx.len() as usize }
     }
 }
 
@@ -37,6 +44,6 @@ impl Frame for PacketMemory {
     }
 
     fn length(&self) -> usize {
-        self.end - self.start
+        self.length
     }
 }

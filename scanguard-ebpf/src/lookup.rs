@@ -1,21 +1,24 @@
 //! Step 3, look up: answers the engine's questions from the kernel's own tables and our maps.
 
+pub(crate) mod memory;
+
 mod route;
 mod socket;
 
-use core::borrow::Borrow;
-
 use aya_ebpf::helpers::bpf_ktime_get_ns;
-use aya_ebpf::maps::lpm_trie::Key;
 use aya_ebpf::programs::XdpContext;
 use scanguard_common::flow::{self, Destination, Lookups, Socket};
 use scanguard_common::key::Address;
 use scanguard_common::parse::Packet;
 use scanguard_common::parse::link;
+use scanguard_common::parse::transport::Port;
+use scanguard_common::refusal::Memory as _;
 use scanguard_common::schema::InterfaceSlot;
+use scanguard_common::speech::Flow;
 use scanguard_common::time::Nanos;
 
 use crate::frame::PacketMemory;
+use crate::lookup::memory::Remembered;
 use crate::maps;
 
 /// The kernel, as the engine asks it about one frame.
@@ -46,41 +49,19 @@ impl Lookups for Kernel<'_> {
     }
 
     fn allows(&self, source: Address) -> bool {
-        maps::ALLOWED.get(WholeAddress::new(source)).is_some()
+        Remembered.allows(source)
     }
 
-    fn spend_on_stray(&self, source: Address) -> bool {
-        let key = source.words();
-        let record = maps::STRAYS.get_ptr_mut(key);
-        // SAFETY: a pointer from a map look-up is valid until the program ends. Another processor may change
-        // the eight bytes meanwhile: they are read and written whole, and every value is a valid budget.
-        let budget = record.map_or_else(Default::default, |record| unsafe { record.read() });
-        let Some(rest) = budget.spend(now()) else { return false };
-        match record {
-            // SAFETY: as above.
-            Some(record) => unsafe { record.write(rest) },
-            // Where even the least recently used record cannot be had, this stray is for free.
-            None => drop(maps::STRAYS.insert(key, rest, 0)),
-        }
-        true
+    fn has_spoken(&self, packet: &Packet) -> bool {
+        Remembered.has_spoken(&Flow::of_incoming(packet))
     }
-}
 
-/// The key of one whole address, which the longest prefix that contains it answers.
-///
-/// Aligned, because aya's key is a packed struct, which without this is copied by a call to `memcpy`.
-#[repr(align(4))]
-struct WholeAddress(Key<[u32; 4]>);
-
-impl WholeAddress {
-    fn new(address: Address) -> WholeAddress {
-        WholeAddress(Key::new(128, address.words()))
+    fn listened_lately(&self, port: Port) -> bool {
+        Remembered.listened_lately(port)
     }
-}
 
-impl Borrow<Key<[u32; 4]>> for WholeAddress {
-    fn borrow(&self) -> &Key<[u32; 4]> {
-        &self.0
+    fn spend_on_stray(&self, sender: Address) -> bool {
+        memory::spend_on_stray(sender)
     }
 }
 

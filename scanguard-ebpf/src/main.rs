@@ -1,8 +1,9 @@
-//! What runs in the kernel: one door, the ingress of a guarded interface.
+//! What runs in the kernel: two doors of a guarded interface.
 //!
 //! The path of a packet is told in `scanguard_common`; this crate puts the kernel around it. [`frame`] reads
 //! packet memory, [`lookup`] answers the engine's questions from the kernel's tables and our [`maps`],
-//! [`act`] turns the cause into what XDP does, and [`report`] counts and tells.
+//! [`act`] turns the cause into what is done, [`remember`] keeps what this side said, and [`report`] counts and
+//! tells.
 
 #![no_std]
 #![no_main]
@@ -11,25 +12,28 @@ mod act;
 mod frame;
 mod lookup;
 mod maps;
+mod remember;
 mod report;
 
-use aya_ebpf::bindings::xdp_action;
-use aya_ebpf::macros::xdp;
-use aya_ebpf::programs::XdpContext;
+use aya_ebpf::macros::{classifier, xdp};
+use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::decide::decide;
+use scanguard_common::frame::Frame as _;
 use scanguard_common::parse::parse;
+use scanguard_common::refusal::{Leaving, leaving, silence};
 use scanguard_common::schema::InterfaceSlot;
 
 use crate::frame::PacketMemory;
 use crate::lookup::Kernel;
+use crate::lookup::memory::Remembered;
 
 /// Ingress: judges every frame that arrives, before the host sees it.
 #[xdp]
 fn scanguard_in(ctx: XdpContext) -> u32 {
     let Some(interface) = InterfaceSlot::new(maps::SLOT.load()) else {
-        return xdp_action::XDP_ABORTED; // a fault of ours: the controller wrote a slot that does not exist
+        return act::ABORT; // a fault of ours: the controller wrote a slot that does not exist
     };
-    let frame = PacketMemory::new(&ctx);
+    let frame = PacketMemory::incoming(&ctx);
     let cause = match parse(&frame) {
         Ok(packet) => {
             let cause = decide(&packet, &Kernel::new(&ctx, &frame, interface));
@@ -38,8 +42,33 @@ fn scanguard_in(ctx: XdpContext) -> u32 {
         }
         Err(cause) => cause,
     };
-    report::count(interface, cause, &frame);
-    act::act(cause)
+    report::count(interface, cause, frame.length());
+    act::on_incoming(cause)
+}
+
+/// Egress: remembers what this side says, and keeps its refusals from scanners.
+#[classifier]
+fn scanguard_out(ctx: TcContext) -> i32 {
+    let Some(interface) = InterfaceSlot::new(maps::SLOT.load()) else {
+        return act::GO_ON; // a fault of ours, as above, which must not cut this host off
+    };
+    let frame = PacketMemory::outgoing(&ctx);
+    let Ok(packet) = parse(&frame) else { return act::GO_ON };
+    match leaving(&packet) {
+        Leaving::Speech => {
+            remember::speech(&packet);
+            act::GO_ON
+        }
+        Leaving::Refusal(refusal) => match silence(refusal, &packet, &Remembered) {
+            Some(cause) => {
+                report::tell(&ctx, interface, cause, &packet.mirrored());
+                report::count(interface, cause, frame.length());
+                act::on_outgoing(cause)
+            }
+            None => act::GO_ON,
+        },
+        Leaving::Other => act::GO_ON,
+    }
 }
 
 /// The programs use helpers that the kernel offers only to programs under a licence compatible with the

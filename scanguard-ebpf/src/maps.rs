@@ -9,9 +9,10 @@ use aya_ebpf::maps::{Array, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use scanguard_common::count::{CAUSES_PER_INTERFACE, EventCounts, Tally};
 use scanguard_common::event::EventGate;
 use scanguard_common::schema::{
-    Allowed, EVENT_GATES as GATES, EVENT_RING_BYTES, Interface, MAX_ALLOWED, MAX_INTERFACES,
-    MAX_STRAY_SOURCES,
+    Allowed, EVENT_GATES as GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, MAX_ALLOWED, MAX_FLOWS,
+    MAX_INTERFACES, MAX_STRAY_SOURCES, PORTS,
 };
+use scanguard_common::speech::{Flow, Listened, Spoken};
 use scanguard_common::stray::Budget;
 
 /// Sources that are never dropped: prefix (IPv4 in its mapped form, 96 bits longer) → entry.
@@ -32,6 +33,26 @@ pub(crate) static COUNTS: PerCpuArray<Tally> =
 /// Written by the programs.
 #[map]
 pub(crate) static STRAYS: LruHashMap<[u32; 4], Budget> = LruHashMap::with_max_entries(MAX_STRAY_SOURCES, 0);
+
+/// Whom resets were sent to lately that belong to no connection: peer → what is left of its budget. Written by the
+/// programs.
+#[map]
+pub(crate) static RESETS: LruHashMap<[u32; 4], Budget> = LruHashMap::with_max_entries(MAX_STRAY_SOURCES, 0);
+
+/// Flows in which this side has spoken → when last; those that were silent longest are forgotten. Written by the
+/// programs at the second door.
+#[map]
+pub(crate) static FLOWS: LruHashMap<Flow, Spoken> = LruHashMap::with_max_entries(MAX_FLOWS, 0);
+
+/// Which flows were remembered just now: slot by hash of the flow → the rest of the hash and the time, on each
+/// processor. Written by the programs at the second door.
+#[map]
+pub(crate) static FLOW_CACHE: PerCpuArray<u64> = PerCpuArray::with_max_entries(FLOW_CACHE_SLOTS, 0);
+
+/// Where programs listened: port → when one was last seen to accept a connection. Written by the programs at the
+/// second door.
+#[map]
+pub(crate) static LISTENED: Array<Listened> = Array::with_max_entries(PORTS, 0);
 
 /// Events on their way to user space. Written by the programs.
 #[map]

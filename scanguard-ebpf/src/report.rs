@@ -1,29 +1,27 @@
 //! Step 6, report: counts every frame once, and tells of drops.
 
-use aya_ebpf::programs::XdpContext;
+use aya_ebpf::EbpfContext;
 use aya_log_ebpf::{debug, warn};
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::count::{self, EventCounts};
 use scanguard_common::event::{Answer, Event};
-use scanguard_common::frame::Frame as _;
 use scanguard_common::key::spread;
 use scanguard_common::parse::Packet;
 use scanguard_common::schema::{EVENT_GATES, InterfaceSlot};
 
-use crate::frame::PacketMemory;
 use crate::lookup::now;
 use crate::maps;
 
-/// Counts one frame.
-pub(crate) fn count(interface: InterfaceSlot, cause: Cause, frame: &PacketMemory) {
+/// Counts one frame of so many bytes.
+pub(crate) fn count(interface: InterfaceSlot, cause: Cause, bytes: usize) {
     if let Some(tally) = maps::COUNTS.get_ptr_mut(count::index(interface, cause)) {
         // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
-        unsafe { tally.write(tally.read().plus(frame.length() as u64)) };
+        unsafe { tally.write(tally.read().plus(bytes as u64)) };
     }
 }
 
 /// Tells of one drop, unless too much was told of its source and cause lately.
-pub(crate) fn tell(ctx: &XdpContext, interface: InterfaceSlot, cause: Cause, packet: &Packet) {
+pub(crate) fn tell<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, cause: Cause, packet: &Packet) {
     debug!(ctx, "slot {} cause {}", interface.number(), cause.index());
     match cause.action() {
         Action::Pass => return,

@@ -1,8 +1,8 @@
 //! What each cause means, for people: the probe, the normal traffic next to it, and what becomes of both.
 //!
 //! The texts are data, one [`Topic`] for each cause, in groups by what the packet is: `impossible` flags, `forged`
-//! headers, segments without a connection (`disconnected`) and with one (`connected`), traffic that is `unjudged`, and
-//! what is `malformed`. `render` writes them all.
+//! headers, segments without a connection (`disconnected`) and with one (`connected`), answers that are
+//! `silenced`, traffic that is `unjudged`, and what is `malformed`. `render` writes them all.
 
 mod connected;
 mod disconnected;
@@ -11,6 +11,7 @@ mod impossible;
 mod malformed;
 mod picture;
 mod render;
+mod silenced;
 mod topic;
 mod unjudged;
 
@@ -50,6 +51,7 @@ fn all() -> impl Iterator<Item = &'static Topic> {
         impossible::TOPICS,
         forged::TOPICS,
         disconnected::TOPICS,
+        silenced::TOPICS,
         connected::TOPICS,
         unjudged::TOPICS,
         malformed::TOPICS,

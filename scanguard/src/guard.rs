@@ -10,8 +10,9 @@ use aya::programs::{XdpMode, loaded_programs};
 use scanguard_common::schema::{Allowed, InterfaceSlot};
 
 use self::attempt::Attempt;
+use crate::egress::Door;
 use crate::error::Error;
-use crate::guarded::{Guarded, survey};
+use crate::guarded::{Guarded, Place, survey};
 use crate::interface::{Interfaces, Mode, NetworkInterface};
 use crate::lock::Lock;
 use crate::maps::Maps;
@@ -140,6 +141,10 @@ pub(crate) async fn detach_all() -> anyhow::Result<bool> {
             Vec::new()
         }
     };
+    // Where the pins are broken, they do not tell which interfaces were guarded.
+    for name in Interfaces::read().await?.names() {
+        Door::of_this_kernel().detach(name)?;
+    }
     pins.remove_all()?;
     wait_until_off(&guarded.iter().collect::<Vec<_>>()).await?;
     Ok(true)
@@ -198,6 +203,9 @@ pub(crate) fn allowed_now() -> Allowed {
 async fn release(pins: &Pins, guarded: &[Guarded], leaving: &[&Guarded]) -> anyhow::Result<()> {
     let stays =
         |entry: &&Guarded| !entry.is_stale() && leaving.iter().all(|leaving| leaving.slot != entry.slot);
+    for entry in leaving {
+        close_second_door(entry)?;
+    }
     if guarded.iter().any(|entry| stays(&entry)) {
         let mut maps = Maps::open(pins)?;
         for entry in leaving {
@@ -208,6 +216,14 @@ async fn release(pins: &Pins, guarded: &[Guarded], leaving: &[&Guarded]) -> anyh
         pins.remove_all()?;
     }
     wait_until_off(leaving).await
+}
+
+/// Detaches what does not go with its pin.
+fn close_second_door(entry: &Guarded) -> anyhow::Result<()> {
+    match &entry.place {
+        Place::Here { interface, .. } => Door::of_this_kernel().detach(&interface.name),
+        Place::Elsewhere { .. } | Place::Gone => Ok(()),
+    }
 }
 
 /// The kernel takes a program off a moment after its link was unpinned; whoever is told "detached" may rely

@@ -141,6 +141,11 @@ impl Interfaces {
         Ok(Interfaces(links.into_iter().map(NetworkInterface::from_message).collect()))
     }
 
+    /// All their names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|interface| interface.name.as_str())
+    }
+
     /// The interface of this name, or with this as one of its alternative names.
     ///
     /// # Errors

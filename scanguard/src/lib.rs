@@ -18,6 +18,7 @@ pub mod stop;
 mod bpffs;
 mod clock;
 mod command;
+mod egress;
 mod events;
 mod explain;
 mod guard;

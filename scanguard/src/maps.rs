@@ -11,9 +11,10 @@ use scanguard_common::cause::Cause;
 use scanguard_common::count::{self, CAUSES_PER_INTERFACE, EventCounts, Tally};
 use scanguard_common::event::EventGate;
 use scanguard_common::schema::{
-    Allowed, EVENT_GATES, EVENT_RING_BYTES, Interface, InterfaceSlot, MAX_ALLOWED, MAX_INTERFACES,
-    MAX_STRAY_SOURCES,
+    Allowed, EVENT_GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, InterfaceSlot, MAX_ALLOWED,
+    MAX_FLOWS, MAX_INTERFACES, MAX_STRAY_SOURCES, PORTS,
 };
+use scanguard_common::speech::{Flow, Listened, Spoken};
 use scanguard_common::stray::Budget;
 
 use crate::error::Error;
@@ -54,7 +55,7 @@ struct Shape {
 const ADDRESS: usize = size_of::<Ipv6Addr>();
 const INDEX: usize = size_of::<u32>();
 
-const SHAPES: [Shape; 8] = [
+const SHAPES: [Shape; 12] = [
     Shape { name: SCHEMA, kind: MapType::Array, key: INDEX, value: size_of::<u32>(), entries: 1 },
     Shape {
         name: INTERFACES,
@@ -91,6 +92,34 @@ const SHAPES: [Shape; 8] = [
         key: ADDRESS,
         value: size_of::<Budget>(),
         entries: MAX_STRAY_SOURCES,
+    },
+    Shape {
+        name: "RESETS",
+        kind: MapType::LruHash,
+        key: ADDRESS,
+        value: size_of::<Budget>(),
+        entries: MAX_STRAY_SOURCES,
+    },
+    Shape {
+        name: "FLOWS",
+        kind: MapType::LruHash,
+        key: size_of::<Flow>(),
+        value: size_of::<Spoken>(),
+        entries: MAX_FLOWS,
+    },
+    Shape {
+        name: "FLOW_CACHE",
+        kind: MapType::PerCpuArray,
+        key: INDEX,
+        value: size_of::<u64>(),
+        entries: FLOW_CACHE_SLOTS,
+    },
+    Shape {
+        name: "LISTENED",
+        kind: MapType::Array,
+        key: INDEX,
+        value: size_of::<Listened>(),
+        entries: PORTS,
     },
     Shape {
         name: ALLOWED,

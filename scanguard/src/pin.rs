@@ -41,6 +41,11 @@ impl Pins {
         self.links().join(slot.number().to_string())
     }
 
+    /// Where the link of this slot's second door is pinned, on kernels that have such links.
+    pub(crate) fn egress(&self, slot: InterfaceSlot) -> PathBuf {
+        self.egress_links().join(slot.number().to_string())
+    }
+
     /// Whether anything is there: false where nothing is pinned at all.
     ///
     /// # Errors
@@ -103,16 +108,23 @@ impl Pins {
 
     /// Makes the directories.
     pub(crate) fn create(&self) -> anyhow::Result<()> {
-        for directory in [&self.root, &self.root.join("maps"), &self.links()] {
+        for directory in [&self.root, &self.root.join("maps"), &self.links(), &self.egress_links()] {
             fs::create_dir(directory).with_context(|| format!("making {}", directory.display()))?;
         }
         Ok(())
     }
 
-    /// Removes the link of one slot, which ends its protection.
+    /// Removes the links of one slot, which ends its protection.
     pub(crate) fn remove_link(&self, slot: InterfaceSlot) -> anyhow::Result<()> {
-        let path = self.link(slot);
-        fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))
+        for path in [self.link(slot), self.egress(slot)] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("removing {}", path.display()));
+                }
+                Err(_) | Ok(()) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Removes everything: links first, so that no program outlives its maps' names.
@@ -122,7 +134,7 @@ impl Pins {
         if !metadata.is_dir() {
             return fs::remove_file(&self.root).with_context(|| format!("removing {}", self.root.display()));
         }
-        for directory in [&self.links(), &self.root] {
+        for directory in [&self.links(), &self.egress_links(), &self.root] {
             match fs::remove_dir_all(directory) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(error).with_context(|| format!("removing {}", directory.display()));
@@ -135,6 +147,10 @@ impl Pins {
 
     fn links(&self) -> PathBuf {
         self.root.join("links")
+    }
+
+    fn egress_links(&self) -> PathBuf {
+        self.root.join("egress")
     }
 
     /// The error for a pin that is not what it should be.

@@ -11,6 +11,7 @@ use aya::{Ebpf, EbpfError, EbpfLoader};
 use nix::errno::Errno;
 use scanguard_common::schema::InterfaceSlot;
 
+use crate::egress;
 use crate::error::Error;
 use crate::kernel;
 use crate::maps;
@@ -22,6 +23,9 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sc
 
 /// The name of the program that judges what comes in.
 pub const INGRESS: &str = "scanguard_in";
+
+/// The name of the program that sees what goes out.
+pub const EGRESS: &str = "scanguard_out";
 
 /// The ELF object with the programs and the maps.
 ///
@@ -77,9 +81,10 @@ fn prepare(constants: Constants, pins: Option<&Pins>) -> anyhow::Result<Ebpf> {
     loader.load(object).map_err(explain_open)
 }
 
-/// Has the kernel verify the program and translate it. Nothing is attached yet.
+/// Has the kernel verify the programs and translate them. Nothing is attached yet.
 pub(crate) fn load(ebpf: &mut Ebpf) -> anyhow::Result<()> {
-    ingress(ebpf)?.load().map_err(explain_load)
+    ingress(ebpf)?.load().map_err(explain_load)?;
+    egress::program(ebpf)?.load().map_err(explain_load)
 }
 
 /// Attaches the loaded program to an interface.

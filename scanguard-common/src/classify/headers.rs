@@ -7,8 +7,8 @@ use crate::parse::transport::{Message, Port};
 
 /// Why nobody sends a packet like this, if nobody does.
 pub(super) fn impossible(packet: &Packet) -> Option<Cause> {
-    if packet.fault.is_some() {
-        return packet.fault;
+    if packet.transport.fault.is_some() {
+        return packet.transport.fault;
     }
     if packet.source == packet.destination {
         return Some(Cause::Land);

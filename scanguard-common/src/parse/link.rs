@@ -15,7 +15,7 @@ impl MacAddress {
     }
 }
 
-/// For which station a frame is. Not part of [`Link`], because it is asked only where a drop is near.
+/// For which station a frame is. Not part of `Link`, because it is asked only where a drop is near.
 pub fn destination<F: Frame + ?Sized>(frame: &F) -> Option<MacAddress> {
     frame.read(0).map(MacAddress)
 }

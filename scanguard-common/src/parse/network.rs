@@ -39,6 +39,10 @@ pub enum Family {
 }
 
 /// The network-layer headers of one packet.
+///
+/// The family stands first so that it is what tells a `Result` of this from its error: were it a field further on,
+/// the kernel would refuse the program's type information ("Invalid member bits_offset").
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Network {
     pub(super) family: Family,
@@ -95,6 +99,7 @@ const IPV4_LENGTH: usize = 20;
 const IPV6_LENGTH: usize = 40;
 
 /// Parses the network layer behind `link`.
+#[inline] // see the parser as a whole
 pub(super) fn parse<F: Frame + ?Sized>(frame: &F, link: &Link) -> Result<Network, Cause> {
     match link.ether_type {
         EtherType::IPV4 => parse_ipv4(frame, link.end),
@@ -108,6 +113,7 @@ pub(super) fn parse<F: Frame + ?Sized>(frame: &F, link: &Link) -> Result<Network
 ///
 /// Apart from the rest and last of all: what is read earlier the compiler keeps on the BPF stack byte by
 /// byte, eight bytes of stack for each, until it is needed.
+#[inline(always)] // see the parser as a whole
 pub(super) fn addresses<F: Frame + ?Sized>(frame: &F, network: &Network) -> Option<(Address, Address)> {
     match network.family {
         Family::V4 => {
@@ -169,6 +175,7 @@ fn ipv4_end<F: Frame + ?Sized>(
     Ok(end)
 }
 
+#[inline] // see the parser as a whole
 fn parse_ipv6<F: Frame + ?Sized>(frame: &F, at: usize) -> Result<Network, Cause> {
     let header: [u8; IPV6_LENGTH] = frame.read(at).ok_or(Cause::TruncatedNetwork)?;
     let [version, _, _, _, l0, l1, next, ..] = header;

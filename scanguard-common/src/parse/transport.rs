@@ -20,16 +20,19 @@ pub struct Transport {
     pub segment: Segment,
     /// What an ICMP or ICMPv6 message is about.
     pub message: Message,
+    /// Why nobody sends it, where it is cut into fragments as only scanners do.
+    pub fault: Option<Cause>,
 }
 
 impl Transport {
     /// A header of which nothing is known but the protocol.
-    pub(super) fn unread(protocol: IpProtocol) -> Transport {
+    fn unread(protocol: IpProtocol) -> Transport {
         Transport {
             protocol,
             ports: Ports::default(),
             segment: Segment::default(),
             message: Message::default(),
+            fault: None,
         }
     }
 }
@@ -81,18 +84,19 @@ pub struct Ports {
 }
 
 /// Parses the transport header that begins at `network.start`.
+#[inline(always)] // see the parser as a whole
 pub(super) fn parse<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transport, Cause> {
     if network.fragment == Fragment::WithinHeader {
-        return Err(Cause::OverlappingFragment);
+        return Ok(Transport {
+            fault: Some(Cause::OverlappingFragment),
+            ..Transport::unread(network.protocol)
+        });
     }
     match network.protocol {
         IpProtocol::TCP => parse_tcp(frame, network),
-        IpProtocol::UDP => with_ports(network, header::<F, UDP_LENGTH>(frame, network)?),
-        IpProtocol::SCTP => with_ports(network, header::<F, SCTP_LENGTH>(frame, network)?),
-        IpProtocol::ICMP | IpProtocol::ICMPV6 => {
-            let [kind, code, ..] = header::<F, ICMP_LENGTH>(frame, network)?;
-            Ok(Transport { message: Message { kind, code }, ..Transport::unread(network.protocol) })
-        }
+        IpProtocol::UDP => parse_ports::<F, UDP_LENGTH>(frame, network),
+        IpProtocol::SCTP => parse_ports::<F, SCTP_LENGTH>(frame, network),
+        IpProtocol::ICMP | IpProtocol::ICMPV6 => parse_message(frame, network),
         other => Ok(Transport::unread(other)),
     }
 }
@@ -107,31 +111,35 @@ const SCTP_LENGTH: usize = 12;
 const ICMP_LENGTH: usize = 4;
 
 /// The first `N` bytes behind the network layer, all of which belong to the packet and not to padding.
-fn header<F: Frame + ?Sized, const N: usize>(frame: &F, network: &Network) -> Result<[u8; N], Cause> {
-    let cut_short = cut_short(network, Cause::TruncatedTransport);
+fn header<F: Frame + ?Sized, const N: usize>(frame: &F, network: &Network) -> Option<[u8; N]> {
     if network.start + N > network.end {
-        return Err(cut_short);
+        return None;
     }
-    frame.read(network.start).ok_or(cut_short)
+    frame.read(network.start)
 }
 
 /// What it means that a header does not fit: a fragment was cut too small, or else `whole`.
-fn cut_short(network: &Network, whole: Cause) -> Cause {
+fn cut_short(network: &Network, whole: Cause) -> Result<Transport, Cause> {
     match network.fragment {
-        Fragment::First => Cause::TinyFragment,
-        Fragment::Whole | Fragment::WithinHeader => whole,
+        Fragment::First => {
+            Ok(Transport { fault: Some(Cause::TinyFragment), ..Transport::unread(network.protocol) })
+        }
+        Fragment::Whole | Fragment::WithinHeader => Err(whole),
     }
 }
 
+#[inline(always)] // see the parser as a whole
 fn parse_tcp<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transport, Cause> {
-    let header = header::<F, TCP_LENGTH>(frame, network)?;
+    let Some(header) = header::<F, TCP_LENGTH>(frame, network) else {
+        return cut_short(network, Cause::TruncatedTransport);
+    };
     let [s0, s1, d0, d1, n0, n1, n2, n3, a0, a1, a2, a3, c0, c1, w0, w1, _, _, _, _] = header;
     let header_length = usize::from(c0 >> 4) * 4;
     if header_length < TCP_LENGTH {
         return Err(Cause::BadDataOffset);
     }
     if network.start + header_length > network.end {
-        return Err(cut_short(network, Cause::BadDataOffset));
+        return cut_short(network, Cause::BadDataOffset);
     }
     Ok(Transport {
         ports: Ports::from_wire([s0, s1, d0, d1]),
@@ -145,7 +153,18 @@ fn parse_tcp<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transpor
     })
 }
 
-fn with_ports<const N: usize>(network: &Network, header: [u8; N]) -> Result<Transport, Cause> {
+fn parse_ports<F: Frame + ?Sized, const N: usize>(frame: &F, network: &Network) -> Result<Transport, Cause> {
+    let Some(header) = header::<F, N>(frame, network) else {
+        return cut_short(network, Cause::TruncatedTransport);
+    };
     let ports = header.first_chunk().copied().map_or_else(Ports::default, Ports::from_wire);
     Ok(Transport { ports, ..Transport::unread(network.protocol) })
+}
+
+fn parse_message<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transport, Cause> {
+    let Some(header) = header::<F, ICMP_LENGTH>(frame, network) else {
+        return cut_short(network, Cause::TruncatedTransport);
+    };
+    let [kind, code, ..] = header;
+    Ok(Transport { message: Message { kind, code }, ..Transport::unread(network.protocol) })
 }

@@ -4,6 +4,7 @@ use aya::programs::loaded_programs;
 use scanguard_common::schema::SCHEMA;
 
 use crate::clock::rfc3339_seconds;
+use crate::egress::Door;
 use crate::guarded::{Guarded, Place, survey};
 use crate::interface::{Interfaces, MacText};
 use crate::maps::Maps;
@@ -46,6 +47,7 @@ fn describe(entry: &Guarded, maps: &Maps) -> anyhow::Result<InterfaceStatus> {
         interface: entry.label(),
         index,
         mode,
+        egress: mode.map(|_| Door::of_this_kernel().name()),
         program: entry.program,
         since: loaded_at(entry.program),
         warning: warning(entry, maps)?,

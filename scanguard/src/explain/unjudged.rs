@@ -60,6 +60,31 @@ pub(super) static TOPICS: &[Topic] = &[
              impossible flags are dropped."],
     },
     Topic {
+        cause: Cause::InFlow,
+        title: "In a flow in which this side has spoken",
+        aliases: &["late", "spoken"],
+        what: &[
+            "A segment of no socket of this host, but this side has spoken in the same flow: the socket was \
+             closed a while ago and the other side still has something to say, or the connection is that \
+             of a guest behind this host.",
+        ],
+        lesson: Lesson::Words,
+        tools: &[],
+        verdict: &["It passes: whoever answers something that this side said is no scanner."],
+    },
+    Topic {
+        cause: Cause::RecentPort,
+        title: "SYN to a port that listened lately",
+        aliases: &["restart", "restarting"],
+        what: &["A SYN to a port on which nothing listens, but where connections were accepted during the \
+             last five minutes: its service is restarting, or was just stopped."],
+        lesson: Lesson::Words,
+        tools: &[],
+        verdict: &[
+            "It passes, and the host refuses it, so that clients know at once that they must try later.",
+        ],
+    },
+    Topic {
         cause: Cause::UnknownDestination,
         title: "For whom it is cannot be told",
         aliases: &["unknown"],
@@ -72,12 +97,15 @@ pub(super) static TOPICS: &[Topic] = &[
     Topic {
         cause: Cause::Udp,
         title: "UDP datagram",
-        aliases: &["udp-scan"],
+        aliases: &["datagram"],
         what: &["UDP has no handshake and no flags: any datagram may be the first. A UDP scan (nmap -sU) \
              waits for the ICMP message \"port unreachable\", by which a closed port tells on itself."],
         lesson: Lesson::Words,
         tools: &["nmap -Pn -sU -p 53,123 HOST", "hping3 -c 1 --udp -p 53 HOST"],
-        verdict: &["It passes: scanguard judges TCP only. DNS, DHCP, QUIC and the rest are not touched."],
+        verdict: &[
+            "It passes, so DNS, DHCP, QUIC and the rest are not touched. What a closed port would answer is \
+             silenced on its way out: see unreachable-silenced.",
+        ],
     },
     Topic {
         cause: Cause::Icmp,

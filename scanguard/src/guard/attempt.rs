@@ -8,6 +8,7 @@ use aya::programs::XdpMode;
 use scanguard_common::schema::{Interface, InterfaceSlot};
 
 use super::{Attached, Request, allowed_now, foreign_program};
+use crate::egress::Door;
 use crate::error::Error;
 use crate::interface::{Mode, NetworkInterface};
 use crate::maps::{self, Maps};
@@ -21,13 +22,14 @@ pub(super) struct Attempt<'a> {
     pins: &'a Pins,
     existed: bool,
     slots: Vec<InterfaceSlot>,
+    names: Vec<String>,
     allowed: Vec<Prefix>,
 }
 
 impl<'a> Attempt<'a> {
     /// Nothing was done yet; whether our pins exist already decides what taking back means.
     pub(super) fn new(pins: &'a Pins, existed: bool) -> Attempt<'a> {
-        Attempt { pins, existed, slots: Vec::new(), allowed: Vec::new() }
+        Attempt { pins, existed, slots: Vec::new(), names: Vec::new(), allowed: Vec::new() }
     }
 
     /// Guards all of these interfaces. Where it fails, the caller takes it back.
@@ -47,6 +49,7 @@ impl<'a> Attempt<'a> {
         let mut attached = Vec::new();
         for (target, slot, mut ebpf) in ready {
             let mode = put_on(&mut ebpf, target, request.mode, &self.pins.link(slot), output)?;
+            Door::of_this_kernel().attach(&mut ebpf, &target.name, &self.pins.egress(slot))?;
             let program = program::id(&mut ebpf)?;
             attached.push(Attached { name: target.name.clone(), slot, program, mode, ebpf });
         }
@@ -68,6 +71,7 @@ impl<'a> Attempt<'a> {
     ) -> anyhow::Result<Ebpf> {
         let is_first = !self.existed && self.slots.is_empty();
         self.slots.push(slot);
+        self.names.push(target.name.clone());
         if is_first {
             self.pins.create()?;
         }
@@ -95,6 +99,9 @@ impl<'a> Attempt<'a> {
 
     /// Takes back what was done: everything where our pins did not exist before.
     pub(super) fn take_back(&self) -> anyhow::Result<()> {
+        for name in &self.names {
+            Door::of_this_kernel().detach(name)?;
+        }
         if !self.existed {
             return if self.pins.exist()? { self.pins.remove_all() } else { Ok(()) };
         }

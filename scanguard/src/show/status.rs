@@ -27,6 +27,8 @@ pub(crate) struct InterfaceStatus {
     pub(crate) index: Option<u32>,
     /// Where the program runs.
     pub(crate) mode: Option<Mode>,
+    /// How the second door is attached, where it is.
+    pub(crate) egress: Option<&'static str>,
     /// The kernel's number for the program.
     pub(crate) program: u32,
     /// When it was loaded.
@@ -41,6 +43,7 @@ impl Show for Status {
             ("INTERFACE", Side::Left),
             ("INDEX", Side::Right),
             ("MODE", Side::Left),
+            ("EGRESS", Side::Left),
             ("PROGRAM", Side::Right),
             ("SINCE", Side::Left),
         ]);
@@ -49,6 +52,7 @@ impl Show for Status {
                 entry.interface.clone(),
                 entry.index.map_or_else(|| "-".into(), |index| index.to_string()),
                 entry.mode.map_or("-", Mode::name).into(),
+                entry.egress.unwrap_or("-").into(),
                 entry.program.to_string(),
                 entry.since.clone().unwrap_or_else(|| "-".into()),
             ]);
@@ -93,6 +97,7 @@ mod tests {
             interface: interface.into(),
             index,
             mode,
+            egress: mode.map(|_| "tcx"),
             program: 42,
             since: Some("2024-02-29T12:34:56Z".into()),
             warning: warning.map(Into::into),
@@ -107,9 +112,9 @@ mod tests {
     #[test]
     fn warnings_stand_below_the_table() {
         let expected = "\
-INTERFACE  INDEX  MODE    PROGRAM  SINCE
-eth0           2  native       42  2024-02-29T12:34:56Z
-(slot 1)       -  -            42  2024-02-29T12:34:56Z
+INTERFACE  INDEX  MODE    EGRESS  PROGRAM  SINCE
+eth0           2  native  tcx          42  2024-02-29T12:34:56Z
+(slot 1)       -  -       -            42  2024-02-29T12:34:56Z
 (slot 1): its interface is gone
 allowlist: 1 prefix
 schema: 1
@@ -119,8 +124,8 @@ schema: 1
 
     #[test]
     fn json_is_one_object_a_line() {
-        let expected = r#"{"kind":"interface","interface":"eth0","index":2,"mode":"native","program":42,"since":"2024-02-29T12:34:56Z","warning":null}
-{"kind":"interface","interface":"(slot 1)","index":null,"mode":null,"program":42,"since":"2024-02-29T12:34:56Z","warning":"its interface is gone"}
+        let expected = r#"{"kind":"interface","interface":"eth0","index":2,"mode":"native","egress":"tcx","program":42,"since":"2024-02-29T12:34:56Z","warning":null}
+{"kind":"interface","interface":"(slot 1)","index":null,"mode":null,"egress":null,"program":42,"since":"2024-02-29T12:34:56Z","warning":"its interface is gone"}
 {"kind":"maps","allowed":1,"schema":1}
 "#;
         assert_eq!(shown(&status(), true), expected);

@@ -1,0 +1,123 @@
+//! What this side has said: the flows in which it spoke, and the ports where it listened.
+//!
+//! The socket table forgets a connection when it is closed, and never knew those of guests behind this host.
+//! What went out tells of both: whoever answers something that this side said is no scanner.
+
+use crate::key::Address;
+use crate::parse::Packet;
+use crate::parse::network::IpProtocol;
+use crate::time::Nanos;
+
+/// One conversation, as the outside names it: the same for what comes in and for what goes out.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Flow {
+    remote: Address,
+    local: Address,
+    remote_port: u16,
+    local_port: u16,
+    protocol: u32,
+}
+
+const _: () = assert!(size_of::<Flow>() == 40);
+
+impl Flow {
+    /// The flow of a packet that came in.
+    pub fn of_incoming(packet: &Packet) -> Flow {
+        Flow {
+            remote: packet.source,
+            local: packet.destination,
+            remote_port: packet.transport.ports.source.0,
+            local_port: packet.transport.ports.destination.0,
+            protocol: u32::from(packet.transport.protocol.0),
+        }
+    }
+
+    /// The flow of a packet that goes out.
+    pub fn of_outgoing(packet: &Packet) -> Flow {
+        Flow::of_incoming(&packet.mirrored())
+    }
+
+    /// The protocol.
+    pub fn protocol(&self) -> IpProtocol {
+        // It was made from eight bits.
+        IpProtocol(self.protocol.to_le_bytes()[0])
+    }
+
+    /// All of it as words, for hashing.
+    pub fn words(&self) -> [u32; 10] {
+        let ([a, b, c, d], [e, f, g, h]) = (self.remote.words(), self.local.words());
+        let ports = u32::from(self.remote_port) << 16 | u32::from(self.local_port);
+        [a, b, c, d, e, f, g, h, ports, self.protocol]
+    }
+}
+
+/// When this side last spoke in a flow.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spoken(u64);
+
+const _: () = assert!(size_of::<Spoken>() == 8);
+
+impl Spoken {
+    /// How long a TCP connection may be idle before it counts as forgotten (RFC 5382 §5, REQ-5).
+    const TCP_LASTS: u64 = 124 * 60 * Nanos::SECOND;
+    /// How long an answer by UDP may take (RFC 4787 §4.3, REQ-5).
+    const UDP_LASTS: u64 = 5 * 60 * Nanos::SECOND;
+
+    /// Just now.
+    pub fn at(now: Nanos) -> Spoken {
+        Spoken(now.0)
+    }
+
+    /// Whether an answer may still be expected.
+    pub fn counts(self, protocol: IpProtocol, now: Nanos) -> bool {
+        let lasts = if protocol == IpProtocol::TCP { Spoken::TCP_LASTS } else { Spoken::UDP_LASTS };
+        now.since(Nanos(self.0)) < lasts
+    }
+}
+
+/// When a program was last seen listening on a port.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listened(u64);
+
+const _: () = assert!(size_of::<Listened>() == 8);
+
+impl Listened {
+    /// How long a service may be gone before its clients count as scanners: restarts take seconds, upgrades minutes.
+    const LASTS: u64 = 5 * 60 * Nanos::SECOND;
+
+    /// Just now.
+    pub fn at(now: Nanos) -> Listened {
+        Listened(now.0)
+    }
+
+    /// Whether it was lately. A port that nobody has listened on since the host was started has the time zero.
+    pub fn lately(self, now: Nanos) -> bool {
+        self != Listened::default() && now.since(Nanos(self.0)) < Listened::LASTS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_counts_as_long_as_an_answer_may_take() {
+        let spoken = Spoken::at(Nanos(7));
+        for (protocol, minutes) in [(IpProtocol::TCP, 124), (IpProtocol::UDP, 5)] {
+            let end = Nanos(7).after(minutes * 60 * Nanos::SECOND);
+            assert!(spoken.counts(protocol, Nanos(end.0 - 1)));
+            assert!(!spoken.counts(protocol, end));
+        }
+    }
+
+    #[test]
+    fn a_port_that_never_listened_has_not_done_so_lately() {
+        assert!(!Listened::default().lately(Nanos(1)));
+        let end = Nanos(1).after(5 * 60 * Nanos::SECOND);
+        assert!(Listened::at(Nanos(1)).lately(Nanos(end.0 - 1)));
+        assert!(!Listened::at(Nanos(1)).lately(end));
+    }
+}

@@ -1,0 +1,111 @@
+//! The second door: a tc program that sees what leaves an interface.
+//!
+//! Since Linux 6.6 it is attached by a link (tcx), pinned beside that of the first door. Before, it is a filter of the
+//! `clsact` queueing discipline, which holds it by itself, and which is found again by its program's name.
+
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use aya::Ebpf;
+use aya::programs::links::FdLink;
+use aya::programs::tc::{self, NlOptions, TcAttachOptions};
+use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
+use aya::util::KernelVersion;
+use nix::errno::Errno;
+
+use crate::program::EGRESS;
+
+/// How the second door is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// By a link.
+    Tcx,
+    /// As a filter.
+    Clsact,
+}
+
+impl Door {
+    /// What this kernel can do.
+    pub(crate) fn of_this_kernel() -> Door {
+        match KernelVersion::current() {
+            Ok(version) if version < KernelVersion::new(6, 6, 0) => Door::Clsact,
+            Ok(_) | Err(_) => Door::Tcx,
+        }
+    }
+
+    /// The name for people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Door::Tcx => "tcx",
+            Door::Clsact => "clsact",
+        }
+    }
+
+    /// Attaches the loaded program to the interface of this name, behind whatever is there.
+    pub(crate) fn attach(self, ebpf: &mut Ebpf, interface: &str, pin: &Path) -> anyhow::Result<()> {
+        let program = program(ebpf)?;
+        let what = || format!("attaching the second door of {interface} ({})", self.name());
+        match self {
+            Door::Tcx => {
+                let order = TcAttachOptions::TcxOrder(LinkOrder::default());
+                let link =
+                    program.attach_with_options(interface, TcAttachType::Egress, order).with_context(what)?;
+                let link = FdLink::try_from(program.take_link(link)?).with_context(what)?;
+                link.pin(pin).with_context(|| format!("pinning the link at {}", pin.display()))?;
+            }
+            Door::Clsact => {
+                add_clsact(interface).with_context(what)?;
+                let filter = TcAttachOptions::Netlink(NlOptions::default());
+                let link = program
+                    .attach_with_options(interface, TcAttachType::Egress, filter)
+                    .with_context(what)?;
+                // Dropped, it would take the filter away.
+                std::mem::forget(program.take_link(link)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the filter. A link goes when its pin does.
+    pub(crate) fn detach(self, interface: &str) -> anyhow::Result<()> {
+        match self {
+            Door::Tcx => Ok(()),
+            Door::Clsact => match tc::qdisc_detach_program(interface, TcAttachType::Egress, EGRESS) {
+                Err(error) if !is_absent(&error) => {
+                    Err(anyhow!(error).context(format!("detaching the second door of {interface}")))
+                }
+                Err(_) | Ok(()) => Ok(()),
+            },
+        }
+    }
+}
+
+/// The program in the object.
+pub(crate) fn program(ebpf: &mut Ebpf) -> anyhow::Result<&mut SchedClassifier> {
+    let program = ebpf.program_mut(EGRESS).with_context(|| format!("the object has no program {EGRESS}"))?;
+    program.try_into().with_context(|| format!("the object's {EGRESS} is no classifier"))
+}
+
+fn add_clsact(interface: &str) -> anyhow::Result<()> {
+    match tc::qdisc_add_clsact(interface) {
+        Err(tc::TcError::NetlinkError(error)) if error.raw_os_error() == Some(Errno::EEXIST as i32) => Ok(()),
+        Err(tc::TcError::AlreadyAttached) | Ok(()) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether there was no filter, or not even a queueing discipline.
+fn is_absent(error: &tc::TcError) -> bool {
+    let number = if let tc::TcError::NetlinkError(error) = error {
+        error.raw_os_error()
+    } else if let tc::TcError::IoError(error) = error {
+        if error.kind() == io::ErrorKind::NotFound {
+            return true;
+        }
+        error.raw_os_error()
+    } else {
+        None
+    };
+    matches!(number.map(Errno::from_raw), Some(Errno::ENOENT | Errno::EINVAL))
+}
