@@ -155,11 +155,33 @@ fn what_is_not_for_this_host_alone_is_not_judged() {
 }
 
 #[test]
-fn where_addresses_may_be_translated_only_flags_are_proof() {
+fn whatever_comes_in_a_flow_where_this_side_spoke_is_late_and_no_probe() {
+    let world = FAMILIES.iter().fold(host(), |world, (outside, guarded)| {
+        world.having_spoken((*outside, REMOTE), (*guarded, CLOSED))
+    });
+    for (flags, sequence) in [("A", 0), ("PA", 7), ("FA", 0), ("F", 7), ("SA", 7)] {
+        assert_eq!(judge(&world, REMOTE, CLOSED, flags, sequence), [Cause::InFlow; 2], "{flags}");
+    }
+    assert_eq!(judge(&world, REMOTE, CLOSED, "FPU", 7), [Cause::TcpXmas; 2]);
+    assert_eq!(judge(&world, REMOTE + 1, CLOSED, "A", 0), [Cause::AckProbe; 2]);
+}
+
+#[test]
+fn a_syn_to_a_port_that_listened_lately_passes() {
+    let world = host().having_listened(CLOSED);
+    assert_eq!(judge(&world, 1234, CLOSED, "S", 7), [Cause::RecentPort; 2]);
+    assert_eq!(judge(&world, 1234, CLOSED, "F", 7), [Cause::FinProbe; 2]);
+    assert_eq!(judge(&world, 1234, CLOSED + 1, "S", 7), [Cause::ClosedPort; 2]);
+}
+
+#[test]
+fn where_addresses_may_be_translated_only_the_packet_itself_is_proof() {
     let gateway = host().forwarding();
-    for (flags, sequence) in [("S", 7), ("SA", 7), ("A", 0), ("FA", 0), ("A", 7), ("F", 7)] {
+    for (flags, sequence) in [("S", 7), ("SA", 7), ("A", 7), ("FA", 7), ("F", 7)] {
         assert_eq!(judge(&gateway, 1234, CLOSED, flags, sequence), [Cause::MaybeTranslated; 2], "{flags}");
     }
+    assert_eq!(judge(&gateway, 1234, CLOSED, "A", 0), [Cause::AckProbe; 2]);
+    assert_eq!(judge(&gateway, 1234, CLOSED, "FA", 0), [Cause::MaimonProbe; 2]);
     assert_eq!(judge(&gateway, 1234, CLOSED, "", 7), [Cause::TcpNull; 2]);
     assert_eq!(judge(&gateway, 1234, CLOSED, "FPU", 7), [Cause::TcpXmas; 2]);
     assert_eq!(judge(&gateway, 1234, OPEN, "S", 7), [Cause::NewConnection; 2]);

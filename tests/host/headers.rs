@@ -16,7 +16,7 @@ fn v6() -> Ip {
 
 /// What is wrong with how a packet was cut into fragments.
 fn fault(frame: &[u8]) -> Option<Cause> {
-    parse(frame).unwrap_or_else(|cause| panic!("{}: {frame:02x?}", cause.name())).fault
+    parse(frame).unwrap_or_else(|cause| panic!("{}: {frame:02x?}", cause.name())).transport.fault
 }
 
 /// Demands that a SYN behind these headers is read as it was written.

@@ -3,4 +3,5 @@
 mod decision;
 mod flags;
 mod headers;
+mod refusal;
 mod truncation;

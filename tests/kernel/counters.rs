@@ -79,7 +79,9 @@ fn every_probe_is_counted_once_with_its_bytes_under_its_own_cause() -> Result<()
         "{} strays passed, not {BURST}",
         after.packets(Cause::Stray)
     );
-    let drops = Cause::ALL.iter().filter(|cause| cause.action() == Action::Drop).count();
+    let is_of_the_first_door =
+        |cause: &&Cause| cause.action() == Action::Drop && !cause.name().ends_with("-silenced");
+    let drops = Cause::ALL.iter().filter(is_of_the_first_door).count();
     ensure!(expected.len() == drops, "{} causes of {drops} were tried", expected.len());
     Ok(())
 }
@@ -126,12 +128,13 @@ fn families() -> [Ip; 2] {
     [Frame::ipv4(OUTSIDE_V4, GUARDED_V4), Frame::ipv6(OUTSIDE_V6, GUARDED_V6)]
 }
 
-/// Waits until everything that was sent has been counted: a datagram that was sent after it has.
+/// Waits until everything that was sent has been counted: a frame that was sent after it has. Nothing answers it.
 fn settle(guard: &Guard<'_>, injector: &Injector) -> Result<()> {
-    let datagrams = guard.counts()?.packets(Cause::Udp);
-    injector.send(&Frame::ipv4(OUTSIDE_V4, GUARDED_V4).udp(40_000, 9).build())?;
+    const LOCAL_EXPERIMENTAL: u16 = 0x88b5; // IEEE 802 §9.2.3
+    let frames = guard.counts()?.packets(Cause::NotIp);
+    injector.send(&Frame::ethernet(LOCAL_EXPERIMENTAL).build(&[0; 46]))?;
     let deadline = Instant::now() + LIMIT;
-    while guard.counts()?.packets(Cause::Udp) == datagrams {
+    while guard.counts()?.packets(Cause::NotIp) == frames {
         ensure!(Instant::now() < deadline, "a frame has not arrived within {LIMIT:?}");
     }
     Ok(())

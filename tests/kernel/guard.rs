@@ -37,11 +37,6 @@ impl<'a> Guard<'a> {
         self.host.run(program()?, line.split_whitespace())
     }
 
-    /// Runs a command that is to fail, and returns its exit code and its words.
-    pub(crate) fn fail(&self, line: &str) -> Result<(i32, String)> {
-        self.fail_through(&[], line)
-    }
-
     /// Runs a command that is to fail, started by another program: one that takes privileges away.
     pub(crate) fn fail_through(&self, wrapper: &[&str], line: &str) -> Result<(i32, String)> {
         let output = self.spawn_through(wrapper, line)?.wait(LIMIT)?;

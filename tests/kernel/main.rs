@@ -13,4 +13,5 @@ mod portable;
 mod readme;
 mod refusals;
 mod scans;
+mod silence;
 mod traffic;

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use aya::Ebpf;
@@ -10,11 +11,12 @@ use aya::programs::{Xdp, XdpMode};
 use scanguard::exit::Exit;
 use scanguard::program::{Constants, INGRESS, load_apart};
 use scanguard_common::schema::InterfaceSlot;
-use scanguard_harness::{Host, Lab};
+use scanguard_harness::{Frame, GUARDED_V4, Host, INTERFACE, Injector, Lab, OUTSIDE_V4};
 
 use crate::guard::Guard;
 use crate::lifetime::add_interface;
 
+const LIMIT: Duration = Duration::from_secs(10);
 const PINS: &str = "/sys/fs/bpf/scanguard";
 const WITHOUT_PRIVILEGES: [&str; 2] = ["setpriv", "--bounding-set=-all"];
 const WITHOUT_MOUNTING: [&str; 2] = ["setpriv", "--bounding-set=-sys_admin"];
@@ -59,11 +61,10 @@ fn what_cannot_be_done_where_something_is_guarded() -> Result<()> {
     let lab = Lab::new()?;
     add_interface(&lab.guarded, "eth1")?;
     let guard = Guard::attached(&lab.guarded)?;
-    let _reader = {
-        let reader = guard.spawn("events")?;
-        while !guard.fail("events").is_ok_and(|(code, _)| code == i32::from(Exit::EventsTaken.code())) {}
-        reader
-    };
+    let reader = guard.spawn("events")?;
+    let probe = Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(40_000, 9).flags("").build();
+    Injector::on(&lab.outside, INTERFACE)?.send(&probe)?;
+    reader.wait_for_stdout("tcp-null", LIMIT)?;
     let before = guard.run("status --json")?;
     let refusals: [Refusal; 8] = [
         ("attach eth0", Exit::AlreadyGuarded, ["eth0", "`scanguard detach eth0`"]),
@@ -176,7 +177,7 @@ fn commands_that_change_something_wait_for_each_other_and_not_forever() -> Resul
     let lab = Lab::new()?;
     let guard = Guard::on(&lab.guarded);
     let holder = lab.guarded.spawn("flock", ["/sys/fs/bpf", "sh", "-c", "echo held; exec sleep 60"])?;
-    holder.wait_for_stdout("held", std::time::Duration::from_secs(10))?;
+    holder.wait_for_stdout("held", LIMIT)?;
     check(&guard, &[], &("attach eth0", Exit::Locked, ["another scanguard command", "try again"]))?;
     drop(holder);
     guard.run("attach eth0")?;

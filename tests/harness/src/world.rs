@@ -9,6 +9,7 @@ use scanguard_common::decide::decide;
 use scanguard_common::flow::{Destination, Lookups, Socket, station};
 use scanguard_common::key::Address;
 use scanguard_common::parse::link::{self, MacAddress};
+use scanguard_common::parse::transport::Port;
 use scanguard_common::parse::{Packet, parse};
 use scanguard_common::stray::Budget;
 use scanguard_common::time::Nanos;
@@ -28,6 +29,8 @@ pub struct World {
     connections: HashSet<(IpAddr, u16, IpAddr, u16)>,
     awaits_cookies: bool,
     allowed: HashSet<IpAddr>,
+    listened: HashSet<u16>,
+    spoken: HashSet<(IpAddr, u16, IpAddr, u16)>,
     now: Cell<Nanos>,
     strays: RefCell<HashMap<Address, Budget>>,
 }
@@ -43,6 +46,8 @@ impl World {
             connections: HashSet::new(),
             awaits_cookies: false,
             allowed: HashSet::new(),
+            listened: HashSet::new(),
+            spoken: HashSet::new(),
             now: Cell::new(Nanos(0)),
             strays: RefCell::new(HashMap::new()),
         }
@@ -84,6 +89,20 @@ impl World {
         self
     }
 
+    /// Remembers that a program listened on the port, and does no longer.
+    #[must_use]
+    pub fn having_listened(mut self, port: u16) -> World {
+        self.listened.insert(port);
+        self
+    }
+
+    /// Remembers that this side spoke, over TCP, in a flow that no socket knows any more: remote side first.
+    #[must_use]
+    pub fn having_spoken(mut self, remote: (IpAddr, u16), local: (IpAddr, u16)) -> World {
+        self.spoken.insert((remote.0, remote.1, local.0, local.1));
+        self
+    }
+
     /// Sets the clock.
     pub fn set_now(&self, now: Nanos) {
         self.now.set(now);
@@ -112,9 +131,7 @@ struct Asked<'a> {
 impl Lookups for Asked<'_> {
     fn socket(&self, packet: &Packet) -> Socket {
         let ports = packet.transport.ports;
-        let (remote, local) = (ip(packet.source), ip(packet.destination));
-        let name = (remote, ports.source.0, local, ports.destination.0);
-        if self.world.connections.contains(&name) {
+        if self.world.connections.contains(&name(packet)) {
             return Socket::Connected;
         }
         if self.world.listening.contains(&ports.destination.0) {
@@ -141,9 +158,17 @@ impl Lookups for Asked<'_> {
         self.world.allowed.contains(&ip(source))
     }
 
-    fn spend_on_stray(&self, source: Address) -> bool {
+    fn has_spoken(&self, packet: &Packet) -> bool {
+        self.world.spoken.contains(&name(packet))
+    }
+
+    fn listened_lately(&self, port: Port) -> bool {
+        self.world.listened.contains(&port.0)
+    }
+
+    fn spend_on_stray(&self, sender: Address) -> bool {
         let mut strays = self.world.strays.borrow_mut();
-        let budget = strays.entry(source).or_default();
+        let budget = strays.entry(sender).or_default();
         match budget.spend(self.world.now.get()) {
             Some(rest) => {
                 *budget = rest;
@@ -152,6 +177,12 @@ impl Lookups for Asked<'_> {
             None => false,
         }
     }
+}
+
+/// A connection as this host names it, of the packet that comes in.
+fn name(packet: &Packet) -> (IpAddr, u16, IpAddr, u16) {
+    let ports = packet.transport.ports;
+    (ip(packet.source), ports.source.0, ip(packet.destination), ports.destination.0)
 }
 
 /// An address as the standard library writes it.
