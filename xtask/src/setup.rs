@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::root::Root;
-use crate::setup::plan::{Step, plan};
+use crate::setup::plan::{NIGHTLY, Step, plan};
 use crate::setup::survey::{DEBIAN, Survey};
 use crate::{shell, toolchain};
 
@@ -31,11 +31,7 @@ pub(crate) fn run(dry_run: bool) -> Result<()> {
         return Ok(());
     }
     announce(&steps);
-    if dry_run {
-        return Ok(());
-    }
-    let others = survey.compiler.is_ok_and(|compiler| !compiler.is_debian());
-    perform(&steps).map_err(|error| if others { or_debian(&error) } else { error })
+    if dry_run { Ok(()) } else { perform(&steps) }
 }
 
 /// Sets up, and goes on with what there is where that is not possible.
@@ -64,20 +60,15 @@ fn announce(steps: &[Step]) {
 
 fn perform(steps: &[Step]) -> Result<()> {
     for step in steps {
-        shell::run(&mut command(step)?).with_context(|| format!("set-up could not {}", step.purpose))?;
+        shell::run(&mut command(step)?).with_context(|| match &step.otherwise {
+            Some(way) => format!("set-up could not {} (another way: {way})", step.purpose),
+            None => format!("set-up could not {}", step.purpose),
+        })?;
     }
     let toolchain = toolchain::find()
         .map_err(|reason| anyhow!("{reason}, which did not help; is cargo's bin folder on PATH?"))?;
     println!("set-up: done; building for the kernel with {toolchain}");
     Ok(())
-}
-
-/// Debian may lack the LLVM of somebody else's compiler, but never that of its own.
-fn or_debian(error: &anyhow::Error) -> anyhow::Error {
-    anyhow!(
-        "{error:#}; to use Debian's compiler instead: {}={DEBIAN} cargo xtask setup",
-        toolchain::OVERRIDE
-    )
 }
 
 fn command(step: &Step) -> Result<Command> {
@@ -95,7 +86,7 @@ fn command(step: &Step) -> Result<Command> {
 fn advise(survey: &Survey) -> Result<()> {
     let mut remedies = Vec::new();
     if survey.compiler.is_err() {
-        remedies.push("rustup toolchain install nightly --component rust-src,clippy".to_owned());
+        remedies.push(NIGHTLY.to_owned());
     }
     if !survey.linker {
         remedies.push(

@@ -1,7 +1,7 @@
 //! Runs other programs: what runs is shown, what fails is named.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -44,9 +44,11 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// The top of the checkout.
-pub(crate) fn checkout() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+/// The top of the checkout, which cargo tells a program that it runs. Where it was compiled is no answer, except to
+/// whoever starts it without cargo: checkouts that share a target folder share this program.
+pub(crate) fn checkout() -> PathBuf {
+    let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    PathBuf::from(package).join("..")
 }
 
 /// `cargo`, at the top of the checkout.

@@ -1,6 +1,7 @@
 //! From what is missing to the commands that bring it.
 
 use crate::setup::survey::{Compiler, DEBIAN, Survey};
+use crate::toolchain;
 
 /// One command, and what it is for.
 #[derive(Debug, PartialEq)]
@@ -8,11 +9,16 @@ pub(crate) struct Step {
     pub(crate) purpose: &'static str,
     pub(crate) as_root: bool,
     pub(crate) words: Vec<String>,
+    /// What else one can do, should it fail.
+    pub(crate) otherwise: Option<String>,
 }
 
 /// Debian's compiler. Its standard library is for the build scripts of what the program depends on.
 const DEBIAN_COMPILER: &str = "rustc-web cargo-web libstd-rust-web-dev libstd-rust-web-dev-bpf";
 const DEBIAN_CLIPPY: &str = "rust-web-clippy";
+
+/// How to get a compiler for BPF from rustup.
+pub(crate) const NIGHTLY: &str = "rustup toolchain install nightly --component rust-src,clippy";
 
 /// The version that CI has seen working.
 const LINKER: &str = "bpf-linker@0.13.0";
@@ -33,7 +39,8 @@ pub(crate) fn plan(survey: &Survey) -> Vec<Step> {
         steps.push(install("install the tools that demo and tests use", &tools.join(" ")));
     }
     if !compiler.is_empty() {
-        steps.push(install("install what building for BPF needs", &compiler.join(" ")));
+        let step = install("install what building for BPF needs", &compiler.join(" "));
+        steps.push(Step { otherwise: Some(another_way(survey)), ..step });
     }
     match &survey.compiler {
         Err(_) if survey.rustup => {
@@ -72,6 +79,16 @@ fn compiler_packages(survey: &Survey) -> Vec<String> {
     packages
 }
 
+/// Distributions that have apt-get need not have Debian's compiler, nor Debian the LLVM of another compiler.
+fn another_way(survey: &Survey) -> String {
+    match &survey.compiler {
+        Ok(compiler) if !compiler.is_debian() => {
+            format!("{}={DEBIAN} cargo xtask setup", toolchain::OVERRIDE)
+        }
+        Ok(_) | Err(_) => NIGHTLY.to_owned(),
+    }
+}
+
 fn install(purpose: &'static str, packages: &str) -> Step {
     const INSTALL: &str =
         "env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends";
@@ -80,7 +97,12 @@ fn install(purpose: &'static str, packages: &str) -> Step {
 
 impl Step {
     fn new(purpose: &'static str, line: &str) -> Self {
-        Self { purpose, as_root: false, words: line.split_whitespace().map(str::to_owned).collect() }
+        Self {
+            purpose,
+            as_root: false,
+            words: line.split_whitespace().map(str::to_owned).collect(),
+            otherwise: None,
+        }
     }
 
     fn as_root(purpose: &'static str, line: &str) -> Self {
@@ -90,7 +112,7 @@ impl Step {
 
 #[cfg(test)]
 mod tests {
-    use super::plan;
+    use super::{NIGHTLY, plan};
     use crate::setup::survey::{Compiler, Survey};
 
     fn complete() -> Survey {
@@ -168,6 +190,16 @@ mod tests {
         });
         assert!(install.ends_with("llvm-23-dev"), "{install}");
         assert!(build.ends_with("--features llvm-23"), "{build}");
+    }
+
+    #[test]
+    fn where_packages_fail_there_is_the_other_compiler() {
+        let other = |survey: Survey| plan(&survey).into_iter().find_map(|step| step.otherwise);
+        assert_eq!(other(no_compiler()).as_deref(), Some(NIGHTLY));
+        let nightly = compiler("nightly", 23, true);
+        let missing_for_linker = vec!["llvm-23-dev".to_owned()];
+        let survey = Survey { compiler: Ok(nightly), linker: false, missing_for_linker, ..complete() };
+        assert_eq!(other(survey).as_deref(), Some("SCANGUARD_BPF_TOOLCHAIN=debian cargo xtask setup"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ const fn tool(program: &'static str, package: &'static str, purpose: &'static st
 }
 
 /// Every tool, once.
-const TOOLS: [Tool; 10] = [
+const TOOLS: [Tool; 11] = [
     tool("nmap", "nmap", "every kind of scan, in demo and tests"),
     tool("hping3", "hping3", "single probes, crafted by somebody else's hand"),
     tool("ip", "iproute2", "network namespaces and their interfaces"),
@@ -23,6 +23,7 @@ const TOOLS: [Tool; 10] = [
     tool("ethtool", "ethtool", "switching a test interface's offloads"),
     tool("bpftool", "bpftool", "asking the kernel what is loaded"),
     tool("curl", "curl", "downloads that a guard must not disturb"),
+    tool("nft", "nftables", "address translation, for tests with guests behind the guarded host"),
     tool("qemu-system-x86_64", "qemu-system-x86", "running other kernels"),
     tool("busybox", "busybox-static", "the user space beside those kernels"),
     tool("cpio", "cpio", "packing that user space for them"),
