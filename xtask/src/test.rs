@@ -4,9 +4,10 @@ mod targets;
 
 use std::env;
 use std::fmt;
-use std::process::{Command, ExitCode};
+use std::fs;
+use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::root::Root;
 use crate::test::targets::Targets;
@@ -34,6 +35,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     let suites = [
         ("host", host(&targets, &program)?),
         ("kernel", kernel(&targets, &program)?),
+        ("demo", demo(&program)?),
         ("vm", virtual_machines(&program)),
     ];
     println!();
@@ -96,21 +98,48 @@ fn host(targets: &Targets, program: &Result<(), String>) -> Result<Outcome> {
 /// What loads the program into this kernel, or makes network namespaces. Cargo builds as who we are; only the
 /// tests themselves run as root.
 fn kernel(targets: &Targets, program: &Result<(), String>) -> Result<Outcome> {
-    if let Err(reason) = program {
-        return Ok(Outcome::DidNotRun(reason.clone()));
-    }
-    let root = match Root::find() {
+    let root = match privileged(program) {
         Ok(root) => root,
         Err(reason) => return Ok(Outcome::DidNotRun(reason)),
     };
-    if let Some(obstacle) = root.obstacle() {
-        return Ok(Outcome::DidNotRun(obstacle));
-    }
     let mut command = cargo("test", program)?;
     if let [_, ..] = root.prefix() {
         command.args(["--config", &format!("target.'cfg(unix)'.runner = {:?}", root.prefix())]);
     }
     Ok(Outcome::of(command.arg("--no-fail-fast").args(targets.kernel())))
+}
+
+/// What the README shows on its first screen: the demo succeeds, and the scanner learns what is printed there.
+fn demo(program: &Result<(), String>) -> Result<Outcome> {
+    let root = match privileged(program) {
+        Ok(root) => root,
+        Err(reason) => return Ok(Outcome::DidNotRun(reason)),
+    };
+    let xtask = env::current_exe().context("asking where this program is")?;
+    let words =
+        [xtask, shell::built("debug")?.join("scanguard")].map(|path| path.to_string_lossy().into_owned());
+    let mut command = root.command([words[0].as_str(), "demo", "--scanguard", &words[1]]);
+    println!("$ {}", shell::show(&command));
+    let output =
+        command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("starting the demo")?;
+    let shown = String::from_utf8_lossy(&output.stdout);
+    print!("{shown}");
+    let readme = shell::checkout().join("README.md");
+    let readme = fs::read_to_string(&readme).with_context(|| format!("reading {}", readme.display()))?;
+    let table: Vec<&str> = shown.lines().filter(|line| line.starts_with("-s")).collect();
+    let is_told = |line: &&str| readme.lines().any(|told| told == *line);
+    if output.status.success() && !table.is_empty() && table.iter().all(is_told) {
+        return Ok(Outcome::Passed);
+    }
+    eprintln!("the demo ended with {}; the README has to show its table", output.status);
+    Ok(Outcome::Failed)
+}
+
+/// How to run what needs root and BPF, or why that cannot be.
+fn privileged(program: &Result<(), String>) -> Result<Root, String> {
+    program.clone()?;
+    let root = Root::find()?;
+    root.obstacle().map_or(Ok(root), Err)
 }
 
 fn virtual_machines(program: &Result<(), String>) -> Outcome {
