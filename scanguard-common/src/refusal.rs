@@ -72,6 +72,10 @@ fn refuses(family: Family, message: Message) -> bool {
 
 /// The questions that a refusal raises.
 pub trait Memory {
+    /// Whether the packet comes from an address of this host: from itself, or from a guest whose address it
+    /// translates. Asked last.
+    fn is_ours(&self, packet: &Packet) -> bool;
+
     /// Whether the operator has allowed the peer.
     fn allows(&self, peer: Address) -> bool;
 
@@ -91,12 +95,13 @@ pub fn silence<M: Memory>(refusal: Refusal, packet: &Packet, memory: &M) -> Opti
     if memory.allows(peer) {
         return None;
     }
-    match refusal {
-        Refusal::Unreachable => Some(Cause::UnreachableSilenced),
-        Refusal::ClosedPort if memory.listened_lately(packet.transport.ports.source) => None,
-        Refusal::ClosedPort => Some(Cause::ResetSilenced),
-        Refusal::Stray if memory.has_spoken(&Flow::of_outgoing(packet)) => None,
-        Refusal::Stray if memory.spend_on_reset(packet.mirrored().sender()) => None,
-        Refusal::Stray => Some(Cause::StraySilenced),
-    }
+    let cause = match refusal {
+        Refusal::Unreachable => Cause::UnreachableSilenced,
+        Refusal::ClosedPort if memory.listened_lately(packet.transport.ports.source) => return None,
+        Refusal::ClosedPort => Cause::ResetSilenced,
+        Refusal::Stray if memory.has_spoken(&Flow::of_outgoing(packet)) => return None,
+        Refusal::Stray if memory.spend_on_reset(packet.mirrored().sender()) => return None,
+        Refusal::Stray => Cause::StraySilenced,
+    };
+    memory.is_ours(packet).then_some(cause)
 }

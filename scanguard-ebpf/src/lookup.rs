@@ -1,41 +1,43 @@
 //! Step 3, look up: answers the engine's questions from the kernel's own tables and our maps.
 
-pub(crate) mod memory;
-
+mod memory;
 mod route;
 mod socket;
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
-use aya_ebpf::programs::XdpContext;
+use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::flow::{self, Destination, Lookups, Socket};
 use scanguard_common::key::Address;
 use scanguard_common::parse::Packet;
 use scanguard_common::parse::link;
 use scanguard_common::parse::transport::Port;
-use scanguard_common::refusal::Memory as _;
+use scanguard_common::refusal::Memory;
 use scanguard_common::schema::InterfaceSlot;
 use scanguard_common::speech::Flow;
 use scanguard_common::time::Nanos;
 
 use crate::frame::PacketMemory;
-use crate::lookup::memory::Remembered;
 use crate::maps;
 
-/// The kernel, as the engine asks it about one frame.
-pub(crate) struct Kernel<'a> {
+/// The kernel, as the engine asks it about one frame that comes in.
+pub(crate) struct Incoming<'a> {
     ctx: &'a XdpContext,
     frame: &'a PacketMemory,
     interface: InterfaceSlot,
 }
 
-impl<'a> Kernel<'a> {
+impl<'a> Incoming<'a> {
     /// The kernel at the moment of `frame`, which came in on `interface`.
-    pub(crate) fn new(ctx: &'a XdpContext, frame: &'a PacketMemory, interface: InterfaceSlot) -> Kernel<'a> {
-        Kernel { ctx, frame, interface }
+    pub(crate) fn new(
+        ctx: &'a XdpContext,
+        frame: &'a PacketMemory,
+        interface: InterfaceSlot,
+    ) -> Incoming<'a> {
+        Incoming { ctx, frame, interface }
     }
 }
 
-impl Lookups for Kernel<'_> {
+impl Lookups for Incoming<'_> {
     fn socket(&self, packet: &Packet) -> Socket {
         socket::find(self.ctx, packet)
     }
@@ -49,19 +51,44 @@ impl Lookups for Kernel<'_> {
     }
 
     fn allows(&self, source: Address) -> bool {
-        Remembered.allows(source)
+        memory::allows(source)
     }
 
     fn has_spoken(&self, packet: &Packet) -> bool {
-        Remembered.has_spoken(&Flow::of_incoming(packet))
+        memory::has_spoken(&Flow::of_incoming(packet))
     }
 
     fn listened_lately(&self, port: Port) -> bool {
-        Remembered.listened_lately(port)
+        memory::listened_lately(port)
     }
 
     fn spend_on_stray(&self, sender: Address) -> bool {
         memory::spend_on_stray(sender)
+    }
+}
+
+/// The kernel, as the engine asks it about one packet that leaves.
+pub(crate) struct Outgoing<'a>(pub(crate) &'a TcContext);
+
+impl Memory for Outgoing<'_> {
+    fn is_ours(&self, packet: &Packet) -> bool {
+        route::is_ours(self.0, packet)
+    }
+
+    fn allows(&self, peer: Address) -> bool {
+        memory::allows(peer)
+    }
+
+    fn has_spoken(&self, flow: &Flow) -> bool {
+        memory::has_spoken(flow)
+    }
+
+    fn listened_lately(&self, port: Port) -> bool {
+        memory::listened_lately(port)
+    }
+
+    fn spend_on_reset(&self, peer: Address) -> bool {
+        memory::spend_on_reset(peer)
     }
 }
 

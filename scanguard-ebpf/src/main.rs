@@ -24,8 +24,7 @@ use scanguard_common::refusal::{Leaving, leaving, silence};
 use scanguard_common::schema::InterfaceSlot;
 
 use crate::frame::PacketMemory;
-use crate::lookup::Kernel;
-use crate::lookup::memory::Remembered;
+use crate::lookup::{Incoming, Outgoing};
 
 /// Ingress: judges every frame that arrives, before the host sees it.
 #[xdp]
@@ -36,7 +35,7 @@ fn scanguard_in(ctx: XdpContext) -> u32 {
     let frame = PacketMemory::incoming(&ctx);
     let cause = match parse(&frame) {
         Ok(packet) => {
-            let cause = decide(&packet, &Kernel::new(&ctx, &frame, interface));
+            let cause = decide(&packet, &Incoming::new(&ctx, &frame, interface));
             report::tell(&ctx, interface, cause, &packet);
             cause
         }
@@ -59,7 +58,7 @@ fn scanguard_out(ctx: TcContext) -> i32 {
             remember::speech(&packet);
             act::GO_ON
         }
-        Leaving::Refusal(refusal) => match silence(refusal, &packet, &Remembered) {
+        Leaving::Refusal(refusal) => match silence(refusal, &packet, &Outgoing(&ctx)) {
             Some(cause) => {
                 report::tell(&ctx, interface, cause, &packet.mirrored());
                 report::count(interface, cause, frame.length());

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::key::Address;
-use scanguard_common::parse::parse;
 use scanguard_common::parse::transport::Port;
+use scanguard_common::parse::{Packet, parse};
 use scanguard_common::refusal::{Leaving, Memory, Refusal, leaving, silence};
 use scanguard_common::speech::Flow;
 use scanguard_harness::{Frame, GUARDED_V4, GUARDED_V6, OUTSIDE_V4, OUTSIDE_V6};
@@ -61,9 +61,14 @@ struct Known {
     spoken: bool,
     listened: bool,
     budget: bool,
+    guests: bool,
 }
 
 impl Memory for Known {
+    fn is_ours(&self, _: &Packet) -> bool {
+        !self.guests
+    }
+
     fn allows(&self, _: Address) -> bool {
         self.allowed
     }
@@ -88,9 +93,14 @@ fn silenced(refusal: Refusal, known: Known) -> Option<Cause> {
 }
 
 #[test]
-fn nothing_is_silenced_for_those_who_are_allowed() {
+fn nothing_is_silenced_for_those_who_are_allowed_nor_of_others() {
     for refusal in [Refusal::ClosedPort, Refusal::Stray, Refusal::Unreachable] {
         assert_eq!(silenced(refusal, Known { allowed: true, ..Known::default() }), None);
+        assert_eq!(
+            silenced(refusal, Known { guests: true, ..Known::default() }),
+            None,
+            "a routed guest's own"
+        );
         let cause = silenced(refusal, Known::default()).expect("nothing speaks for it");
         assert_eq!(cause.action(), Action::Drop);
     }

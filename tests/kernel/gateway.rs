@@ -1,15 +1,18 @@
 //! A host that forwards for guests: what they ask for and what is published for them works as before.
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use scanguard_common::cause::Cause;
 use scanguard_harness::{Frame, GUARDED_V4, Host, INTERFACE, Injector, Lab, OUTSIDE_V4, Service};
 
 use crate::conversation::Conversation;
 use crate::guard::Guard;
 
+const PATIENCE: Duration = Duration::from_secs(2);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 17, 0, 1);
 const GUEST: Ipv4Addr = Ipv4Addr::new(172, 17, 0, 2);
 /// The port of the guarded host behind which a service of the guest is published.
@@ -35,6 +38,43 @@ fn guests_behind_address_translation_are_not_harmed() -> Result<()> {
     injector.send(&Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(40_000, PUBLISHED).flags("FPU").build())?;
     Conversation::open(&lab.outside, (GUARDED_V4, PUBLISHED))?.exchange("after the probe")?;
     ensure!(guard.counts()?.packets(Cause::TcpXmas) == 1, "flags prove a probe on a gateway as anywhere");
+    Ok(())
+}
+
+#[test]
+fn a_closed_port_of_a_guest_behind_address_translation_is_silent() -> Result<()> {
+    let lab = Lab::new()?;
+    let _guest = guest_behind(&lab.guarded)?;
+    let guard = Guard::attached(&lab.guarded)?;
+    let published = SocketAddr::from((GUARDED_V4, PUBLISHED));
+    let refused = lab.outside.within(|| TcpStream::connect_timeout(&published, PATIENCE));
+    let error = refused.err().context("nothing listens there")?;
+    ensure!(error.kind() == ErrorKind::TimedOut, "a closed port of a guest answers: {error}");
+    ensure!(guard.counts()?.packets(Cause::ResetSilenced) > 0, "{:?}", guard.counts()?);
+    Ok(())
+}
+
+#[test]
+fn routed_guests_speak_for_themselves() -> Result<()> {
+    let lab = Lab::new()?;
+    let guest = guest_behind(&lab.guarded)?;
+    lab.guarded.run("nft", ["flush ruleset"])?;
+    lab.outside.ip(&format!("route add {GUEST} via {GUARDED_V4}"))?;
+    let _service = Service::echo(&guest, 7)?;
+    let guard = Guard::attached(&lab.guarded)?;
+
+    Conversation::open(&lab.outside, (GUEST, 7))?.exchange("routed")?;
+    let closed = SocketAddr::from((GUEST, 8));
+    let refused = lab.outside.within(|| TcpStream::connect_timeout(&closed, PATIENCE));
+    let error = refused.err().context("nothing listens there")?;
+    ensure!(error.kind() == ErrorKind::ConnectionRefused, "a routed guest's refusal is lost: {error}");
+    let socket = lab.outside.within(|| UdpSocket::bind((OUTSIDE_V4, 0)))?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.connect(closed)?;
+    socket.send(b"?")?;
+    let error = socket.recv(&mut [0; 8]).err().context("nothing answers there")?;
+    ensure!(error.kind() == ErrorKind::ConnectionRefused, "a routed guest's ICMP is lost: {error}");
+    ensure!(guard.counts()?.dropped() == 0, "{:?}", guard.counts()?);
     Ok(())
 }
 

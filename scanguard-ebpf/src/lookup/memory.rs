@@ -6,7 +6,6 @@ use aya_ebpf::maps::LruHashMap;
 use aya_ebpf::maps::lpm_trie::Key;
 use scanguard_common::key::Address;
 use scanguard_common::parse::transport::Port;
-use scanguard_common::refusal::Memory;
 use scanguard_common::speech::Flow;
 use scanguard_common::stray::Budget;
 use scanguard_common::time::Nanos;
@@ -14,32 +13,31 @@ use scanguard_common::time::Nanos;
 use super::now;
 use crate::maps;
 
-/// The maps, as both doors ask them.
-pub(crate) struct Remembered;
+/// Whether the operator has allowed an address.
+pub(super) fn allows(address: Address) -> bool {
+    maps::ALLOWED.get(WholeAddress::new(address)).is_some()
+}
 
-impl Memory for Remembered {
-    fn allows(&self, peer: Address) -> bool {
-        maps::ALLOWED.get(WholeAddress::new(peer)).is_some()
-    }
+/// Whether this side has spoken in a flow.
+pub(super) fn has_spoken(flow: &Flow) -> bool {
+    // SAFETY: nothing of the value is borrowed: its eight bytes are copied whole, and every value is valid.
+    let spoken = unsafe { maps::FLOWS.get(flow) }.copied();
+    spoken.is_some_and(|spoken| spoken.counts(flow.protocol(), now()))
+}
 
-    fn has_spoken(&self, flow: &Flow) -> bool {
-        // SAFETY: nothing of the value is borrowed: its eight bytes are copied whole, and every value is valid.
-        let spoken = unsafe { maps::FLOWS.get(flow) }.copied();
-        spoken.is_some_and(|spoken| spoken.counts(flow.protocol(), now()))
-    }
-
-    fn listened_lately(&self, port: Port) -> bool {
-        maps::LISTENED.get(u32::from(port.0)).is_some_and(|listened| listened.lately(now()))
-    }
-
-    fn spend_on_reset(&self, peer: Address) -> bool {
-        spend(&maps::RESETS, peer, Budget::spend_on_answer)
-    }
+/// Whether a program listened on a port lately.
+pub(super) fn listened_lately(port: Port) -> bool {
+    maps::LISTENED.get(u32::from(port.0)).is_some_and(|listened| listened.lately(now()))
 }
 
 /// Spends on one segment of no connection.
 pub(super) fn spend_on_stray(sender: Address) -> bool {
     spend(&maps::STRAYS, sender, Budget::spend)
+}
+
+/// Spends on one reset that answers such a segment.
+pub(super) fn spend_on_reset(peer: Address) -> bool {
+    spend(&maps::RESETS, peer, Budget::spend_on_answer)
 }
 
 fn spend(

@@ -1,13 +1,13 @@
 //! For whom a packet is: the kernel's routing tables, so that no list of addresses has to be kept.
 
-use aya_ebpf::EbpfContext as _;
+use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::{
     BPF_FIB_LKUP_RET_FWD_DISABLED, BPF_FIB_LKUP_RET_NOT_FWDED, bpf_fib_lookup as FibQuery,
     bpf_fib_lookup__bindgen_ty_1, bpf_fib_lookup__bindgen_ty_2, bpf_fib_lookup__bindgen_ty_3,
     bpf_fib_lookup__bindgen_ty_4, bpf_fib_lookup__bindgen_ty_5,
 };
 use aya_ebpf::helpers::bpf_fib_lookup;
-use aya_ebpf::programs::XdpContext;
+use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::flow::Destination;
 use scanguard_common::parse::Packet;
 use scanguard_common::parse::network::Family;
@@ -26,16 +26,30 @@ const AF_INET6: u8 = 10;
 pub(super) fn destination(ctx: &XdpContext, packet: &Packet) -> Destination {
     #[expect(clippy::cast_possible_truncation, reason = "the kernel keeps it in 32 bits")]
     let interface = ctx.ingress_ifindex() as u32;
-    let mut query = query(packet, interface);
-    let length = size::<FibQuery>().cast_signed();
-    // SAFETY: `query` is initialised in all its bytes, and `length` is its size.
-    let answer = unsafe { bpf_fib_lookup(ctx.as_ptr(), &raw mut query, length, 0) };
-    match u32::try_from(answer) {
+    match u32::try_from(ask(ctx, packet, interface)) {
         Ok(BPF_FIB_LKUP_RET_FWD_DISABLED) => Destination::Ours,
         Ok(BPF_FIB_LKUP_RET_NOT_FWDED) => Destination::OursOrTranslated,
         Ok(_) => Destination::Forwarded,
         Err(_) => Destination::Unknown,
     }
+}
+
+/// Whether a packet that leaves comes from an address of this host.
+///
+/// What this host made itself came in nowhere. What it forwards is ours only where its address is: then it was
+/// translated. Where the interface does not forward, the kernel does not say so, and the packet counts as a guest's.
+pub(super) fn is_ours(ctx: &TcContext, packet: &Packet) -> bool {
+    // SAFETY: the context that this program was called with.
+    let (came_in, leaves) = unsafe { ((*ctx.skb.skb).ingress_ifindex, (*ctx.skb.skb).ifindex) };
+    came_in == 0 || u32::try_from(ask(ctx, &packet.mirrored(), leaves)) == Ok(BPF_FIB_LKUP_RET_NOT_FWDED)
+}
+
+/// What the kernel would do with the packet if it came in on the interface.
+fn ask<C: EbpfContext>(ctx: &C, packet: &Packet, interface: u32) -> i64 {
+    let mut query = query(packet, interface);
+    let length = size::<FibQuery>().cast_signed();
+    // SAFETY: `query` is initialised in all its bytes, and `length` is its size.
+    unsafe { bpf_fib_lookup(ctx.as_ptr(), &raw mut query, length, 0) }
 }
 
 fn query(packet: &Packet, ifindex: u32) -> FibQuery {
