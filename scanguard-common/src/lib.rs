@@ -33,6 +33,8 @@ pub mod decide;
 
 pub mod refusal;
 
+pub mod policy;
+
 pub mod cause;
 
 pub mod event;

@@ -76,6 +76,9 @@ pub trait Memory {
     /// translates. Asked last.
     fn is_ours(&self, packet: &Packet) -> bool;
 
+    /// Whether the operator lets closed ports answer.
+    fn closed_ports_answer(&self) -> bool;
+
     /// Whether the operator has allowed the peer.
     fn allows(&self, peer: Address) -> bool;
 
@@ -96,6 +99,7 @@ pub fn silence<M: Memory>(refusal: Refusal, packet: &Packet, memory: &M) -> Opti
         return None;
     }
     let cause = match refusal {
+        Refusal::Unreachable | Refusal::ClosedPort if memory.closed_ports_answer() => return None,
         Refusal::Unreachable => Cause::UnreachableSilenced,
         Refusal::ClosedPort if memory.listened_lately(packet.transport.ports.source) => return None,
         Refusal::ClosedPort => Cause::ResetSilenced,

@@ -1,6 +1,7 @@
 //! The contract between the programs in the kernel and the controller in user space.
 
 use crate::parse::link::MacAddress;
+use crate::policy::ClosedPorts;
 
 /// The number of this contract: raised whenever a map's key, value, size or meaning changes. It is kept with
 /// the pins, and a controller of another number touches nothing.
@@ -57,15 +58,16 @@ impl InterfaceSlot {
 pub struct Interface {
     index: u32,
     mac: [u8; 6],
-    _unused: [u8; 2],
+    closed_ports: u8,
+    _unused: u8,
 }
 
 const _: () = assert!(size_of::<Interface>() == 12);
 
 impl Interface {
-    /// The interface of this index (never 0) and link-layer address.
-    pub fn new(index: u32, mac: MacAddress) -> Interface {
-        Interface { index, mac: mac.0, _unused: [0; 2] }
+    /// The interface of this index (never 0) and link-layer address, with what the operator chose for it.
+    pub fn new(index: u32, mac: MacAddress, closed_ports: ClosedPorts) -> Interface {
+        Interface { index, mac: mac.0, closed_ports: closed_ports.number(), _unused: 0 }
     }
 
     /// The kernel's number for the interface, or `None` where the slot is free.
@@ -76,6 +78,11 @@ impl Interface {
     /// The address for which frames must be to be judged.
     pub fn mac(&self) -> MacAddress {
         MacAddress(self.mac)
+    }
+
+    /// At which door it is decided that a port is closed.
+    pub fn closed_ports(&self) -> ClosedPorts {
+        ClosedPorts::from_number(self.closed_ports)
     }
 }
 

@@ -11,6 +11,7 @@ use scanguard_common::key::Address;
 use scanguard_common::parse::Packet;
 use scanguard_common::parse::link;
 use scanguard_common::parse::transport::Port;
+use scanguard_common::policy::ClosedPorts;
 use scanguard_common::refusal::Memory;
 use scanguard_common::schema::InterfaceSlot;
 use scanguard_common::speech::Flow;
@@ -47,7 +48,8 @@ impl Lookups for Incoming<'_> {
             return Destination::Unknown;
         };
         let Some(station) = link::destination(self.frame) else { return Destination::Unknown };
-        flow::station(station, interface.mac()).unwrap_or_else(|| route::destination(self.ctx, packet))
+        let destination = flow::station(station, interface.mac());
+        interface.closed_ports().settle(destination.unwrap_or_else(|| route::destination(self.ctx, packet)))
     }
 
     fn allows(&self, source: Address) -> bool {
@@ -68,11 +70,26 @@ impl Lookups for Incoming<'_> {
 }
 
 /// The kernel, as the engine asks it about one packet that leaves.
-pub(crate) struct Outgoing<'a>(pub(crate) &'a TcContext);
+pub(crate) struct Outgoing<'a> {
+    ctx: &'a TcContext,
+    interface: InterfaceSlot,
+}
+
+impl<'a> Outgoing<'a> {
+    /// The kernel at the moment of a packet that leaves by `interface`.
+    pub(crate) fn new(ctx: &'a TcContext, interface: InterfaceSlot) -> Outgoing<'a> {
+        Outgoing { ctx, interface }
+    }
+}
 
 impl Memory for Outgoing<'_> {
     fn is_ours(&self, packet: &Packet) -> bool {
-        route::is_ours(self.0, packet)
+        route::is_ours(self.ctx, packet)
+    }
+
+    fn closed_ports_answer(&self) -> bool {
+        let interface = maps::INTERFACES.get(self.interface.number());
+        interface.is_none_or(|interface| interface.closed_ports() == ClosedPorts::Pass)
     }
 
     fn allows(&self, peer: Address) -> bool {

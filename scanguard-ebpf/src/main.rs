@@ -58,7 +58,7 @@ fn scanguard_out(ctx: TcContext) -> i32 {
             remember::speech(&packet);
             act::GO_ON
         }
-        Leaving::Refusal(refusal) => match silence(refusal, &packet, &Outgoing(&ctx)) {
+        Leaving::Refusal(refusal) => match silence(refusal, &packet, &Outgoing::new(&ctx, interface)) {
             Some(cause) => {
                 report::tell(&ctx, interface, cause, &packet.mirrored());
                 report::count(interface, cause, frame.length());

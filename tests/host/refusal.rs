@@ -62,9 +62,14 @@ struct Known {
     listened: bool,
     budget: bool,
     guests: bool,
+    closed_ports_answer: bool,
 }
 
 impl Memory for Known {
+    fn closed_ports_answer(&self) -> bool {
+        self.closed_ports_answer
+    }
+
     fn is_ours(&self, _: &Packet) -> bool {
         !self.guests
     }
@@ -108,12 +113,16 @@ fn nothing_is_silenced_for_those_who_are_allowed_nor_of_others() {
 
 #[test]
 fn each_refusal_has_its_own_excuse() {
+    let answer = Known { closed_ports_answer: true, ..Known::default() };
     let (spoken, listened, budget) = (
         Known { spoken: true, ..Known::default() },
         Known { listened: true, ..Known::default() },
         Known { budget: true, ..Known::default() },
     );
     for (refusal, known, expected) in [
+        (Refusal::ClosedPort, answer, None),
+        (Refusal::Unreachable, answer, None),
+        (Refusal::Stray, answer, Some(Cause::StraySilenced)),
         (Refusal::ClosedPort, listened, None),
         (Refusal::ClosedPort, spoken, Some(Cause::ResetSilenced)),
         (Refusal::ClosedPort, budget, Some(Cause::ResetSilenced)),

@@ -148,6 +148,54 @@ fn clients_of_a_service_that_was_just_stopped_are_refused_and_not_left_waiting()
 }
 
 #[test]
+fn the_operator_chooses_where_closed_ports_are_silenced() -> Result<()> {
+    let lab = Lab::new()?;
+    let _services = services(&lab)?;
+    let guard = Guard::on(&lab.guarded);
+    for (choice, told, cause, closed) in [
+        ("auto", "at ingress (auto: the interface does not forward)", Cause::ClosedPort, PortState::Filtered),
+        ("ingress", "at ingress", Cause::ClosedPort, PortState::Filtered),
+        ("egress", "at egress", Cause::ResetSilenced, PortState::Filtered),
+        ("pass", "not silenced", Cause::MaybeTranslated, PortState::Closed),
+    ] {
+        guard.run(&format!("attach {INTERFACE} --closed-ports {choice}"))?;
+        let status = guard.run("status")?;
+        ensure!(status.contains(told), "{choice}: {status}");
+        for (_, report) in scan(&lab.outside, &["-sS"], GUARDED_V4.into())? {
+            for (ports, expected) in [(OPEN, PortState::Open), (CLOSED, closed)] {
+                for port in ports {
+                    let state = report.port(port)?.state;
+                    ensure!(state == expected, "{choice}: port {port} is {state}, not {expected}");
+                }
+            }
+        }
+        ensure!(guard.counts()?.packets(cause) > 0, "{choice}: {:?}", guard.counts()?);
+        guard.run("detach --all")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_port_that_a_packet_filter_redirects_works_where_the_operator_says_egress() -> Result<()> {
+    let lab = Lab::new()?;
+    let _service = Service::echo(&lab.guarded, 2222)?;
+    let redirect = "table inet nat {
+        chain in { type nat hook prerouting priority dstnat; tcp dport 22 redirect to :2222; }
+    }";
+    lab.guarded.run("nft", [redirect])?;
+    let guard = Guard::on(&lab.guarded);
+    guard.run(&format!("attach {INTERFACE} --closed-ports egress"))?;
+    for target in [IpAddr::from(GUARDED_V4), GUARDED_V6.into()] {
+        let mut conversation = Conversation::open(&lab.outside, (target, 22))?;
+        for round in 0..50 {
+            conversation.exchange(&format!("redirected {round}"))?;
+        }
+    }
+    ensure!(guard.counts()?.dropped() == 0, "legitimate packets were dropped: {:?}", guard.counts()?);
+    Ok(())
+}
+
+#[test]
 fn what_networks_need_leaves_a_gateway() -> Result<()> {
     let lab = Lab::new()?;
     forward(&lab.guarded)?;

@@ -2,6 +2,7 @@
 
 use aya::programs::XdpMode;
 use clap::ValueEnum;
+use scanguard_common::policy::ClosedPorts;
 
 use crate::error::Error;
 use crate::guard::{self, Request};
@@ -24,6 +25,11 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Mode::Auto)]
     mode: Mode,
 
+    /// Where closed ports are silenced: as SYNs come in (ingress), as refusals go out (egress: where ports are
+    /// redirected, or belong to guests), nowhere (pass), or by whether the interface forwards (auto)
+    #[arg(long, value_enum, default_value_t = Closed::Auto, value_name = "WHERE")]
+    closed_ports: Closed,
+
     /// Addresses and prefixes that are never dropped, from the first packet on, like 192.0.2.7 or 2001:db8::/32
     #[arg(long, value_name = "CIDR", num_args = 1.., value_delimiter = ',')]
     allow: Vec<String>,
@@ -34,6 +40,25 @@ enum Mode {
     Auto,
     Native,
     Generic,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Closed {
+    Auto,
+    Ingress,
+    Egress,
+    Pass,
+}
+
+impl From<Closed> for ClosedPorts {
+    fn from(typed: Closed) -> ClosedPorts {
+        match typed {
+            Closed::Auto => ClosedPorts::Auto,
+            Closed::Ingress => ClosedPorts::Ingress,
+            Closed::Egress => ClosedPorts::Egress,
+            Closed::Pass => ClosedPorts::Pass,
+        }
+    }
 }
 
 impl Args {
@@ -57,7 +82,7 @@ impl Args {
             Mode::Native => Some(XdpMode::Driver),
             Mode::Generic => Some(XdpMode::Skb),
         };
-        Request { names: &self.interfaces, mode, allow, log_level }
+        Request { names: &self.interfaces, mode, allow, closed_ports: self.closed_ports.into(), log_level }
     }
 }
 
@@ -87,6 +112,15 @@ mod tests {
         assert!(parsed("eth0").request(&[], 0).mode.is_none());
         assert!(matches!(parsed("eth0 --mode native").request(&[], 0).mode, Some(XdpMode::Driver)));
         assert!(matches!(parsed("eth0 --mode generic").request(&[], 0).mode, Some(XdpMode::Skb)));
+    }
+
+    #[test]
+    fn closed_ports_are_left_to_us_unless_chosen() {
+        assert_eq!(parsed("eth0").request(&[], 0).closed_ports, ClosedPorts::Auto);
+        for choice in ClosedPorts::ALL {
+            let line = format!("eth0 --closed-ports {}", choice.name());
+            assert_eq!(parsed(&line).request(&[], 0).closed_ports, choice);
+        }
     }
 
     #[test]

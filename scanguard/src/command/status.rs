@@ -1,6 +1,7 @@
 //! `scanguard status`: what is guarded, and whether it still is as it was.
 
 use aya::programs::loaded_programs;
+use scanguard_common::policy::ClosedPorts;
 use scanguard_common::schema::SCHEMA;
 
 use crate::clock::rfc3339_seconds;
@@ -50,6 +51,7 @@ fn describe(entry: &Guarded, maps: &Maps) -> anyhow::Result<InterfaceStatus> {
         egress: mode.map(|_| Door::of_this_kernel().name()),
         program: entry.program,
         since: loaded_at(entry.program),
+        closed_ports: closed_ports(entry, maps)?,
         warning: warning(entry, maps)?,
     })
 }
@@ -58,6 +60,25 @@ fn describe(entry: &Guarded, maps: &Maps) -> anyhow::Result<InterfaceStatus> {
 fn loaded_at(program: u32) -> Option<String> {
     let info = loaded_programs().filter_map(Result::ok).find(|info| info.id() == program)?;
     Some(rfc3339_seconds(info.loaded_at()?))
+}
+
+/// At which door closed ports are silenced, and why there.
+fn closed_ports(entry: &Guarded, maps: &Maps) -> anyhow::Result<Option<&'static str>> {
+    let Place::Here { interface, .. } = &entry.place else { return Ok(None) };
+    let forwards = || ["ipv4", "ipv6"].into_iter().any(|family| forwards(family, &interface.name));
+    Ok(Some(match maps.interface(entry.slot)?.closed_ports() {
+        ClosedPorts::Auto if forwards() => "silenced at egress (auto: the interface forwards)",
+        ClosedPorts::Auto => "silenced at ingress (auto: the interface does not forward)",
+        ClosedPorts::Ingress => "silenced at ingress",
+        ClosedPorts::Egress => "silenced at egress",
+        ClosedPorts::Pass => "not silenced",
+    }))
+}
+
+/// Whether the kernel forwards what comes in by the interface: the program asks it for each packet.
+fn forwards(family: &str, interface: &str) -> bool {
+    let setting = format!("/proc/sys/net/{family}/conf/{interface}/forwarding");
+    std::fs::read_to_string(setting).is_ok_and(|value| value.trim() != "0")
 }
 
 fn warning(entry: &Guarded, maps: &Maps) -> anyhow::Result<Option<String>> {

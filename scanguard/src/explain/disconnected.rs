@@ -23,7 +23,7 @@ const SAME_FROM_BOTH: &str = "On Linux an open and a closed port send the same R
 const NAT: &str = "Where this host forwards for containers or guests, such a segment may be for one of them \
     and passes, as maybe-translated; the answer of a closed port is silenced on its way out instead. But \
     where a packet filter redirects a port of this host to another one, connections to the former belong \
-    to no socket that could be found: do not guard such a host yet.";
+    to no socket that could be found: attach with --closed-ports egress there.";
 
 const WHO_IS_ASTRAY: &str = "The peers of a host that crashed, of a service that restarted, of a \
     connection that was closed long ago: they go on sending, and only the RST tells them that the \

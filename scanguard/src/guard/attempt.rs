@@ -43,7 +43,7 @@ impl<'a> Attempt<'a> {
         let mut ready = Vec::new();
         for (position, target) in targets.iter().enumerate() {
             let slot = *free.get(position).ok_or_else(|| Error::TooManyInterfaces(target.name.clone()))?;
-            ready.push((*target, slot, self.prepare(target, slot, request.log_level)?));
+            ready.push((*target, slot, self.prepare(target, slot, request)?));
         }
         self.allow(request.allow)?;
         let mut attached = Vec::new();
@@ -67,7 +67,7 @@ impl<'a> Attempt<'a> {
         &mut self,
         target: &NetworkInterface,
         slot: InterfaceSlot,
-        log_level: u8,
+        request: &Request<'_>,
     ) -> anyhow::Result<Ebpf> {
         let is_first = !self.existed && self.slots.is_empty();
         self.slots.push(slot);
@@ -75,11 +75,11 @@ impl<'a> Attempt<'a> {
         if is_first {
             self.pins.create()?;
         }
-        let mut ebpf = program::open(Constants { slot, log_level }, self.pins)?;
+        let mut ebpf = program::open(Constants { slot, log_level: request.log_level }, self.pins)?;
         if is_first {
             maps::write_schema(self.pins)?;
         }
-        let record = Interface::new(target.index, target.guardable()?);
+        let record = Interface::new(target.index, target.guardable()?, request.closed_ports);
         Maps::open(self.pins)?.take_slot(slot, record)?;
         program::load(&mut ebpf)?;
         Ok(ebpf)

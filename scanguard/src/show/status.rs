@@ -33,6 +33,8 @@ pub(crate) struct InterfaceStatus {
     pub(crate) program: u32,
     /// When it was loaded.
     pub(crate) since: Option<String>,
+    /// At which door closed ports are silenced, and why there.
+    pub(crate) closed_ports: Option<&'static str>,
     /// What the operator should know.
     pub(crate) warning: Option<String>,
 }
@@ -59,6 +61,9 @@ impl Show for Status {
         }
         table.write(out)?;
         for entry in &self.interfaces {
+            if let Some(closed_ports) = entry.closed_ports {
+                writeln!(out, "{}: closed ports are {closed_ports}", entry.interface)?;
+            }
             if let Some(warning) = &entry.warning {
                 writeln!(out, "{}: {warning}", entry.interface)?;
             }
@@ -100,6 +105,7 @@ mod tests {
             egress: mode.map(|_| "tcx"),
             program: 42,
             since: Some("2024-02-29T12:34:56Z".into()),
+            closed_ports: mode.map(|_| "silenced at egress"),
             warning: warning.map(Into::into),
         };
         let interfaces = vec![
@@ -115,6 +121,7 @@ mod tests {
 INTERFACE  INDEX  MODE    EGRESS  PROGRAM  SINCE
 eth0           2  native  tcx          42  2024-02-29T12:34:56Z
 (slot 1)       -  -       -            42  2024-02-29T12:34:56Z
+eth0: closed ports are silenced at egress
 (slot 1): its interface is gone
 allowlist: 1 prefix
 schema: 1
@@ -124,8 +131,8 @@ schema: 1
 
     #[test]
     fn json_is_one_object_a_line() {
-        let expected = r#"{"kind":"interface","interface":"eth0","index":2,"mode":"native","egress":"tcx","program":42,"since":"2024-02-29T12:34:56Z","warning":null}
-{"kind":"interface","interface":"(slot 1)","index":null,"mode":null,"egress":null,"program":42,"since":"2024-02-29T12:34:56Z","warning":"its interface is gone"}
+        let expected = r#"{"kind":"interface","interface":"eth0","index":2,"mode":"native","egress":"tcx","program":42,"since":"2024-02-29T12:34:56Z","closed_ports":"silenced at egress","warning":null}
+{"kind":"interface","interface":"(slot 1)","index":null,"mode":null,"egress":null,"program":42,"since":"2024-02-29T12:34:56Z","closed_ports":null,"warning":"its interface is gone"}
 {"kind":"maps","allowed":1,"schema":1}
 "#;
         assert_eq!(shown(&status(), true), expected);
