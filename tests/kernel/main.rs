@@ -5,6 +5,7 @@ mod guard;
 mod nmap;
 
 mod allowlist;
+mod budget;
 mod counters;
 mod events;
 mod gateway;

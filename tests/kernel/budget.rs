@@ -1,0 +1,73 @@
+//! The programs stay within their budget: a ratchet, not a measurement of speed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd};
+
+use anyhow::{Context, Result, ensure};
+use aya::Ebpf;
+use aya::maps::Map;
+use aya::programs::{ProgramInfo, SchedClassifier, Xdp};
+use scanguard::program::{Constants, EGRESS, INGRESS, load_apart};
+use scanguard_common::schema::InterfaceSlot;
+
+const BUDGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/budget.toml");
+
+#[test]
+fn the_programs_and_their_maps_stay_within_their_budget() -> Result<()> {
+    let text = fs::read_to_string(BUDGET).with_context(|| format!("reading {BUDGET}"))?;
+    let budget: BTreeMap<String, BTreeMap<String, u64>> =
+        toml::from_str(&text).context("reading the budget")?;
+    let slot = InterfaceSlot::new(0).context("the first slot")?;
+    let mut ebpf = load_apart(Constants { slot, log_level: 0 })?;
+
+    let mut spent = BTreeMap::from([("maps.mebibytes".to_owned(), map_memory(&ebpf)?.div_ceil(1 << 20))]);
+    for name in [INGRESS, EGRESS] {
+        let info = info(&mut ebpf, name)?;
+        let verified = info.verified_instruction_count().context("the kernel does not count instructions")?;
+        let translated = info.size_translated().context("the kernel does not tell the size")?;
+        spent.insert(format!("{name}.verified_instructions"), verified.into());
+        spent.insert(format!("{name}.translated_bytes"), translated.into());
+    }
+    println!("{spent:#?}");
+    for (part, limits) in &budget {
+        for (what, limit) in limits {
+            let name = format!("{part}.{what}");
+            let spent = spent.remove(&name).with_context(|| format!("{name}: nothing to measure"))?;
+            ensure!(spent <= *limit, "{name}: {spent} is over the budget of {limit}");
+        }
+    }
+    ensure!(spent.is_empty(), "no budget for {spent:?}");
+    Ok(())
+}
+
+fn info(ebpf: &mut Ebpf, name: &str) -> Result<ProgramInfo> {
+    let program = ebpf.program_mut(name).with_context(|| format!("no program {name}"))?;
+    if name == INGRESS {
+        let program: &mut Xdp = program.try_into()?;
+        return Ok(program.info()?);
+    }
+    let program: &mut SchedClassifier = program.try_into()?;
+    Ok(program.info()?)
+}
+
+/// The bytes of all maps, as the kernel tells them of each open one.
+fn map_memory(ebpf: &Ebpf) -> Result<u64> {
+    ebpf.maps().map(|(name, map)| memory(map).with_context(|| format!("the map {name}"))).sum()
+}
+
+fn memory(map: &Map) -> Result<u64> {
+    let data = match map {
+        Map::Array(data)
+        | Map::HashMap(data)
+        | Map::LpmTrie(data)
+        | Map::LruHashMap(data)
+        | Map::PerCpuArray(data)
+        | Map::RingBuf(data) => data,
+        other => anyhow::bail!("of a kind that is not expected: {other:?}"),
+    };
+    let file = format!("/proc/self/fdinfo/{}", data.fd().as_fd().as_raw_fd());
+    let text = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("memlock:")).context("no memlock line")?;
+    Ok(line.trim().parse()?)
+}
