@@ -7,11 +7,13 @@
 //! - [`Report`] is what an nmap in one learned of the other.
 //! - [`Frame`] builds any packet, right by default and wrong on request.
 //! - [`Injector`] puts frames on a wire, [`Capture`] sees what comes back.
+//! - [`Relay`] is a bad cable: it loses, doubles and reorders frames.
 //! - [`World`] knows what a guarded host should do with a frame, and [`Traffic`] writes frames of every kind to ask.
 //! - [`Random`] makes every generated run repeatable.
 
 mod host;
 mod lab;
+mod middle;
 mod namespaces;
 mod nmap;
 mod offload;
@@ -20,18 +22,21 @@ mod packet;
 mod process;
 mod random;
 mod raw;
+mod relay;
 mod service;
 mod traffic;
 mod world;
 
 pub use host::Host;
 pub use lab::{GUARDED_MAC, GUARDED_V4, GUARDED_V6, INTERFACE, Lab, OUTSIDE_MAC, OUTSIDE_V4, OUTSIDE_V6};
+pub use middle::{FAR, NEAR};
 pub use nmap::{NMAP_OPTIONS, Port, PortState, Report};
 pub use oracle::{Meaning, sendable_flags};
 pub use packet::{Extension, Frame, Icmp, Ip, Link, Sctp, Tcp, Udp};
 pub use process::Process;
 pub use random::Random;
 pub use raw::{Capture, Injector};
+pub use relay::{Faults, Relay};
 pub use service::Service;
 pub use traffic::Traffic;
 pub use world::World;

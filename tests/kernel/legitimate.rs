@@ -1,0 +1,16 @@
+//! Difficult but legitimate traffic passes a guarded interface untouched: not a frame is dropped, not a connection
+//! fails, over both families, with the guarded host as server and as client.
+
+mod socket;
+mod stage;
+
+mod bad_cable;
+mod datagrams;
+mod devices;
+mod endings;
+mod idle;
+mod neighbours;
+mod openings;
+mod restarts;
+mod routes;
+mod volume;

@@ -1,0 +1,164 @@
+//! The many ways in which connections end.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::libc;
+use nix::sys::socket::{setsockopt, sockopt};
+use scanguard_common::cause::Cause;
+use scanguard_harness::{Faults, Lab, Relay};
+
+use super::stage::{Stage, connect, exchange, happened, pour, say, set, untouched};
+use crate::guard::Guard;
+
+const MANY: usize = 2_000_000;
+
+#[test]
+fn half_closed_connections_carry_data_the_other_way() -> Result<()> {
+    Stage::play(|stage| {
+        for (done, goes_on) in either_end(stage)? {
+            say(&done, &goes_on, "that is all from me")?;
+            done.shutdown(Shutdown::Write)?;
+            ensure!(reads_the_end(&goes_on)?, "more came after the end");
+            sleep(Duration::from_millis(100));
+            pour(&goes_on, &done, MANY)?;
+            goes_on.shutdown(Shutdown::Write)?;
+            ensure!(reads_the_end(&done)?, "more came after the end");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn both_sides_close_at_once() -> Result<()> {
+    Stage::play(|stage| {
+        for _ in 0..50 {
+            let (client, server) = stage.connected()?;
+            exchange(&client, &server)?;
+            thread::scope(|scope| {
+                scope.spawn(|| client.shutdown(Shutdown::Write));
+                scope.spawn(|| server.shutdown(Shutdown::Write));
+            });
+            ensure!(reads_the_end(&client)? && reads_the_end(&server)?, "more came after the end");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn aborted_connections() -> Result<()> {
+    Stage::play(|stage| {
+        for (gone, stays) in either_end(stage)? {
+            abort(gone)?;
+            ensure!(is_reset(&stays)?, "the other side did not hear of it");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn data_that_crosses_a_reset() -> Result<()> {
+    let lab = Lab::new()?;
+    // What is under way needs a while for the way.
+    let _relay = Relay::between_the_hosts_of(&lab, Faults::default(), 0)?;
+    let guard = Guard::attached(&lab.guarded)?;
+    for stage in Stage::all_of(&lab) {
+        for (gone, mut stays) in either_end(&stage)? {
+            let writing = thread::spawn(move || while stays.write_all(&[b'.'; 1 << 16]).is_ok() {});
+            (&gone).read_exact(&mut [0; 1_000_000]).context("reading some of it")?;
+            abort(gone)?;
+            writing.join().expect("writing does not panic");
+        }
+    }
+    untouched(&guard)?;
+    ensure!(guard.counts()?.packets(Cause::InFlow) > 0, "nothing came too late: {:?}", guard.counts()?);
+    Ok(())
+}
+
+#[test]
+fn fins_that_come_after_the_connection_was_forgotten() -> Result<()> {
+    let lab = Lab::new()?;
+    for host in [&lab.guarded, &lab.outside] {
+        set(host, "ipv4/tcp_fin_timeout", "1")?;
+    }
+    let guard = Guard::attached(&lab.guarded)?;
+    let mut late = Vec::new();
+    for stage in Stage::all_of(&lab) {
+        let listener = stage.listen()?;
+        for _ in 0..20 {
+            let (client, server) = stage.connect(&listener)?;
+            exchange(&client, &server)?;
+            late.push(client); // the server closes first
+        }
+    }
+    sleep(Duration::from_millis(2200));
+    let resets = [&lab.guarded, &lab.outside].map(|host| happened(host, "OutRsts"));
+    drop(late);
+    untouched(&guard)?;
+    for (host, before) in [&lab.guarded, &lab.outside].into_iter().zip(resets) {
+        ensure!(happened(host, "OutRsts")? - before? == 40, "FIN_WAIT2 has not run out on {}", host.name());
+    }
+    Ok(())
+}
+
+#[test]
+fn data_for_a_connection_that_was_closed() -> Result<()> {
+    Stage::play(|stage| {
+        let (client, server) = stage.connected()?;
+        exchange(&client, &server)?;
+        drop(server);
+        sleep(Duration::from_millis(20));
+        (&client).write_all(b"are you still there?")?;
+        sleep(Duration::from_millis(20));
+        ensure!((&client).write_all(b"hello?").is_err(), "nobody said that the connection is gone");
+        Ok(())
+    })
+}
+
+#[test]
+fn connections_that_are_never_accepted() -> Result<()> {
+    Stage::play(|stage| {
+        let listener = stage.listen()?;
+        let mut waiting = Vec::new();
+        for _ in 0..10 {
+            waiting.push(connect(stage.client, listener.local_addr()?)?);
+        }
+        drop(listener);
+        for client in waiting {
+            ensure!(is_reset(&client)?, "who was never accepted was not told");
+        }
+        Ok(())
+    })
+}
+
+/// Two connections that were used: the first with the client's end first, the other with the server's.
+fn either_end(stage: &Stage<'_>) -> Result<[(TcpStream, TcpStream); 2]> {
+    let listener = stage.listen()?;
+    let (mine, yours) = stage.connect(&listener)?;
+    let (client, server) = stage.connect(&listener)?;
+    exchange(&mine, &yours)?;
+    exchange(&client, &server)?;
+    Ok([(mine, yours), (server, client)])
+}
+
+/// Ends a connection by RST instead of FIN.
+fn abort(stream: TcpStream) -> Result<()> {
+    setsockopt(&stream, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 0 })?;
+    drop(stream);
+    Ok(())
+}
+
+fn reads_the_end(mut stream: &TcpStream) -> Result<bool> {
+    Ok(stream.read(&mut [0; 1]).context("waiting for the end")? == 0)
+}
+
+fn is_reset(mut stream: &TcpStream) -> Result<bool> {
+    match stream.read(&mut [0; 1]) {
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(true),
+        Err(error) => Err(error).context("waiting for a reset"),
+        Ok(_) => Ok(false),
+    }
+}

@@ -1,0 +1,111 @@
+//! Connections that say little, or nothing for a while.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
+use scanguard_harness::Lab;
+
+use super::stage::{Stage, exchange, happened, untouched};
+use crate::guard::Guard;
+
+#[test]
+fn keepalives_of_idle_connections() -> Result<()> {
+    let lab = Lab::new()?;
+    let guard = Guard::attached(&lab.guarded)?;
+    let mut connections = Vec::new();
+    for stage in Stage::all_of(&lab) {
+        let (client, server) = stage.connected()?;
+        exchange(&client, &server)?;
+        for end in [&client, &server] {
+            setsockopt(end, sockopt::KeepAlive, &true)?;
+            setsockopt(end, sockopt::TcpKeepIdle, &1)?;
+            setsockopt(end, sockopt::TcpKeepInterval, &1)?;
+        }
+        connections.push((client, server));
+    }
+    sleep(Duration::from_millis(2500));
+    for host in [&lab.guarded, &lab.outside] {
+        ensure!(happened(host, "TCPKeepAlive")? >= 4, "{} has sent no keepalives", host.name());
+    }
+    for (client, server) in &connections {
+        exchange(client, server)?;
+    }
+    untouched(&guard)
+}
+
+#[test]
+fn probes_of_a_closed_window() -> Result<()> {
+    let lab = Lab::new()?;
+    let guard = Guard::attached(&lab.guarded)?;
+    let connections =
+        Stage::all_of(&lab).map(|stage| stage.connected()).into_iter().collect::<Result<Vec<_>>>()?;
+    thread::scope(|scope| {
+        let mut writers = Vec::new();
+        for (mut client, _) in connections.iter().map(|(client, server)| (client, server)) {
+            writers.push(scope.spawn(move || client.write_all(&vec![b'.'; FULL])));
+        }
+        sleep(Duration::from_millis(1500)); // nobody reads: windows close, and are probed
+        for (_, server) in &connections {
+            read_whole(server)?;
+        }
+        for writer in writers {
+            writer.join().expect("writing does not panic").context("sending")?;
+        }
+        anyhow::Ok(())
+    })?;
+    for host in [&lab.guarded, &lab.outside] {
+        ensure!(happened(host, "TCPWinProbe")? > 0, "{} has sent no window probe", host.name());
+    }
+    untouched(&guard)
+}
+
+#[test]
+fn urgent_data() -> Result<()> {
+    Stage::play(|stage| {
+        let (client, server) = stage.connected()?;
+        for (from, to) in [(&client, &server), (&server, &client)] {
+            setsockopt(to, sockopt::OobInline, &true)?;
+            for _ in 0..10 {
+                send(from.as_raw_fd(), b"now!", MsgFlags::MSG_OOB).context("sending urgent data")?;
+                let mut heard = [0; 4];
+                (&mut &*to).read_exact(&mut heard).context("reading urgent data")?;
+                ensure!(&heard == b"now!", "heard {heard:?}");
+            }
+            exchange(&client, &server)?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn connections_older_than_the_guard() -> Result<()> {
+    let lab = Lab::new()?;
+    let stages = Stage::all_of(&lab);
+    let connections = stages.iter().map(Stage::connected).collect::<Result<Vec<_>>>()?;
+    let guard = Guard::attached(&lab.guarded)?;
+    for (client, server) in connections {
+        exchange(&client, &server)?;
+        drop(client);
+        ensure!((&server).read(&mut [0; 1])? == 0, "the end was not heard of");
+    }
+    untouched(&guard)
+}
+
+/// More than both ends keep in their buffers.
+const FULL: usize = 12_000_000;
+
+fn read_whole(mut stream: &TcpStream) -> Result<()> {
+    let mut missing = FULL;
+    let mut buffer = vec![0; 1 << 16];
+    while missing > 0 {
+        let read = stream.read(&mut buffer).context("receiving")?;
+        ensure!(read > 0, "the connection ended {missing} bytes early");
+        missing -= read;
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! A client and a server with scanguard before one of them.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use scanguard_harness::{GUARDED_V4, GUARDED_V6, Host, Lab, OUTSIDE_V4, OUTSIDE_V6};
+
+use crate::guard::Guard;
+
+/// The longest that one step of a connection may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the last frames of a scene may be under way.
+const SETTLED: Duration = Duration::from_millis(50);
+
+/// Who talks to whom.
+pub(super) struct Stage<'a> {
+    pub(super) client: &'a Host,
+    pub(super) server: &'a Host,
+    pub(super) client_is: IpAddr,
+    pub(super) server_is: IpAddr,
+}
+
+impl Stage<'_> {
+    /// Plays a scene in a lab of its own over both families, with the guarded host as the server and as the client.
+    pub(super) fn play(scene: impl Fn(&Stage<'_>) -> Result<()>) -> Result<()> {
+        Stage::play_in(&Lab::new()?, scene)
+    }
+
+    /// Plays a scene in a lab that was prepared for it.
+    pub(super) fn play_in(lab: &Lab, scene: impl Fn(&Stage<'_>) -> Result<()>) -> Result<()> {
+        let guard = Guard::attached(&lab.guarded)?;
+        for stage in Stage::all_of(lab) {
+            scene(&stage).with_context(|| stage.describe())?;
+            untouched(&guard).with_context(|| stage.describe())?;
+        }
+        Ok(())
+    }
+
+    /// Both families, each with the guarded host as the server and as the client.
+    pub(super) fn all_of(lab: &Lab) -> [Stage<'_>; 4] {
+        let (guarded, outside) = (&lab.guarded, &lab.outside);
+        let to_guarded =
+            |client_is, server_is| Stage { client: outside, server: guarded, client_is, server_is };
+        let to_outside =
+            |client_is, server_is| Stage { client: guarded, server: outside, client_is, server_is };
+        [
+            to_guarded(OUTSIDE_V4.into(), GUARDED_V4.into()),
+            to_guarded(OUTSIDE_V6.into(), GUARDED_V6.into()),
+            to_outside(GUARDED_V4.into(), OUTSIDE_V4.into()),
+            to_outside(GUARDED_V6.into(), OUTSIDE_V6.into()),
+        ]
+    }
+
+    /// Listens on any free port of the server.
+    pub(super) fn listen(&self) -> Result<TcpListener> {
+        listen(self.server, (self.server_is, 0))
+    }
+
+    /// Connects to a listener: the client's end and the server's.
+    pub(super) fn connect(&self, listener: &TcpListener) -> Result<(TcpStream, TcpStream)> {
+        let client = connect(self.client, listener.local_addr()?)?;
+        Ok((client, accept(listener)?))
+    }
+
+    /// A connection: the client's end and the server's.
+    pub(super) fn connected(&self) -> Result<(TcpStream, TcpStream)> {
+        self.connect(&self.listen()?)
+    }
+
+    fn describe(&self) -> String {
+        format!("with {} at {} as the server", self.server.name(), self.server_is)
+    }
+}
+
+/// Demands that nothing was dropped, neither of what came in nor of what went out.
+pub(super) fn untouched(guard: &Guard<'_>) -> Result<()> {
+    sleep(SETTLED);
+    let counts = guard.counts()?;
+    ensure!(counts.dropped() == 0, "legitimate packets were dropped: {counts:?}");
+    Ok(())
+}
+
+/// Listens on a host.
+pub(super) fn listen(host: &Host, at: impl Into<SocketAddr>) -> Result<TcpListener> {
+    let at = at.into();
+    host.within(|| TcpListener::bind(at)).with_context(|| format!("listening at {at} of {}", host.name()))
+}
+
+/// Connects from a host.
+pub(super) fn connect(host: &Host, to: SocketAddr) -> Result<TcpStream> {
+    let stream = host.within(|| TcpStream::connect_timeout(&to, PATIENCE));
+    patient(stream.with_context(|| format!("connecting to {to} from {}", host.name()))?)
+}
+
+/// Accepts a connection that is already made.
+pub(super) fn accept(listener: &TcpListener) -> Result<TcpStream> {
+    patient(listener.accept().context("accepting a connection")?.0)
+}
+
+/// Never waits forever.
+pub(super) fn patient(stream: TcpStream) -> Result<TcpStream> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// Says something at one end and hears it at the other.
+pub(super) fn say(mut from: &TcpStream, mut to: &TcpStream, words: &str) -> Result<()> {
+    from.write_all(words.as_bytes()).with_context(|| format!("saying {words:?}"))?;
+    let mut heard = vec![0; words.len()];
+    to.read_exact(&mut heard).with_context(|| format!("waiting for {words:?}"))?;
+    ensure!(heard == words.as_bytes(), "said {words:?}, heard {:?}", String::from_utf8_lossy(&heard));
+    Ok(())
+}
+
+/// Says something both ways.
+pub(super) fn exchange(client: &TcpStream, server: &TcpStream) -> Result<()> {
+    say(client, server, "from the client")?;
+    say(server, client, "from the server")
+}
+
+/// Sends so many bytes from one end to the other.
+pub(super) fn pour(mut from: &TcpStream, mut to: &TcpStream, length: usize) -> Result<()> {
+    thread::scope(|scope| {
+        let writing = scope.spawn(move || from.write_all(&vec![b'.'; length]));
+        let mut buffer = vec![0; 1 << 16];
+        let mut missing = length;
+        while missing > 0 {
+            let read = to.read(&mut buffer).context("receiving")?;
+            ensure!(read > 0, "the connection ended {missing} bytes early");
+            missing = missing.checked_sub(read).context("more was received than sent")?;
+        }
+        writing.join().expect("writing does not panic").context("sending")
+    })
+}
+
+/// Changes a setting of a host's network, by its path below `/proc/sys/net`.
+pub(super) fn set(host: &Host, setting: &str, value: &str) -> Result<()> {
+    let path = format!("/proc/sys/net/{setting}");
+    host.within(|| fs::write(&path, value)).with_context(|| format!("writing {value:?} to {path}"))
+}
+
+/// How often something happened in a host's network, by its name in `nstat`.
+pub(super) fn happened(host: &Host, name: &str) -> Result<u64> {
+    let mut tables = String::new();
+    for table in ["snmp", "netstat"] {
+        let path = format!("/proc/thread-self/net/{table}");
+        tables += &host.within(|| fs::read_to_string(&path)).with_context(|| format!("reading {path}"))?;
+    }
+    // Two lines each: `Table: Name Name …` and `Table: 1 2 …`.
+    let lines: Vec<&str> = tables.lines().collect();
+    let mut named = lines.chunks(2).filter_map(|pair| {
+        let [names, numbers] = pair else { return None };
+        let place = names.split_whitespace().position(|word| word == name)?;
+        numbers.split_whitespace().nth(place)?.parse().ok()
+    });
+    named.next().with_context(|| format!("this kernel does not count {name}"))
+}

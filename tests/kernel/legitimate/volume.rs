@@ -1,0 +1,89 @@
+//! Much at once: bulk data, and thousands of connections in a row.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use scanguard_harness::{Host, Lab};
+
+use super::stage::{Stage, accept, connect, exchange, happened, pour, set};
+
+/// Some ten thousand segments each way.
+const BULK: usize = 16_000_000;
+/// Far more than there are [`PORTS`], while TIME_WAIT lasts a minute: most SYNs find the connection before them.
+const CONNECTIONS: usize = 600;
+const PORTS: &str = "40000 40099";
+
+#[test]
+fn bulk_data_both_ways() -> Result<()> {
+    Stage::play(|stage| {
+        let (client, server) = stage.connected()?;
+        thread::scope(|scope| {
+            let upload = scope.spawn(|| pour(&client, &server, BULK));
+            pour(&server, &client, BULK).context("downloading")?;
+            upload.join().expect("pouring does not panic").context("uploading")
+        })
+    })
+}
+
+#[test]
+fn thousands_of_short_connections_that_reuse_their_ports() -> Result<()> {
+    let lab = Lab::new()?;
+    for host in [&lab.guarded, &lab.outside] {
+        set(host, "ipv4/ip_local_port_range", PORTS)?;
+    }
+    Stage::play_in(&lab, |stage| {
+        let listener = stage.listen()?;
+        thread::scope(|scope| {
+            let serving = scope.spawn(|| serve(&listener, CONNECTIONS));
+            for number in 0..CONNECTIONS {
+                ask(stage.client, listener.local_addr()?).with_context(|| format!("connection {number}"))?;
+            }
+            serving.join().expect("serving does not panic")
+        })
+    })
+}
+
+#[test]
+fn connections_that_find_no_room_in_time_wait() -> Result<()> {
+    let lab = Lab::new()?;
+    for host in [&lab.guarded, &lab.outside] {
+        set(host, "ipv4/tcp_max_tw_buckets", "1")?;
+    }
+    Stage::play_in(&lab, |stage| {
+        let overflowed = happened(stage.server, "TCPTimeWaitOverflow")?;
+        let listener = stage.listen()?;
+        let mut clients = Vec::new();
+        for _ in 0..100 {
+            let (client, server) = stage.connect(&listener)?;
+            exchange(&client, &server)?;
+            clients.push(client); // the server closes first
+        }
+        sleep(Duration::from_millis(100)); // the server's ends are acknowledged, and forgotten for want of room
+        drop(clients);
+        ensure!(happened(stage.server, "TCPTimeWaitOverflow")? >= overflowed + 90, "TIME_WAIT had room");
+        Ok(())
+    })
+}
+
+/// Answers so many requests, and closes each connection first, so that TIME_WAIT is the server's.
+fn serve(listener: &TcpListener, connections: usize) -> Result<()> {
+    for _ in 0..connections {
+        let mut stream = accept(listener)?;
+        stream.read_exact(&mut [0; 3]).context("reading a request")?;
+        stream.write_all(b"the answer").context("answering")?;
+    }
+    Ok(())
+}
+
+fn ask(client: &Host, server: SocketAddr) -> Result<()> {
+    let mut stream = connect(client, server)?;
+    stream.write_all(b"ask").context("asking")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).context("reading the answer")?;
+    ensure!(answer == b"the answer", "the answer was {answer:?}");
+    let _ = stream.shutdown(Shutdown::Both);
+    Ok(())
+}
