@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use aya::Ebpf;
 use aya::maps::Map;
 use aya::programs::{ProgramInfo, SchedClassifier, Xdp};
@@ -57,14 +57,14 @@ fn map_memory(ebpf: &Ebpf) -> Result<u64> {
 }
 
 fn memory(map: &Map) -> Result<u64> {
-    let data = match map {
-        Map::Array(data)
-        | Map::HashMap(data)
-        | Map::LpmTrie(data)
-        | Map::LruHashMap(data)
-        | Map::PerCpuArray(data)
-        | Map::RingBuf(data) => data,
-        other => anyhow::bail!("of a kind that is not expected: {other:?}"),
+    let (Map::Array(data)
+    | Map::HashMap(data)
+    | Map::LpmTrie(data)
+    | Map::LruHashMap(data)
+    | Map::PerCpuArray(data)
+    | Map::RingBuf(data)) = map
+    else {
+        bail!("of a kind that is not expected: {map:?}");
     };
     let file = format!("/proc/self/fdinfo/{}", data.fd().as_fd().as_raw_fd());
     let text = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;

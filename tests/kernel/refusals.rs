@@ -19,6 +19,7 @@ use crate::lifetime::add_interface;
 const LIMIT: Duration = Duration::from_secs(10);
 const PINS: &str = "/sys/fs/bpf/scanguard";
 const WITHOUT_PRIVILEGES: [&str; 2] = ["setpriv", "--bounding-set=-all"];
+const AS_LINUX_2_6: [&str; 2] = ["setarch", "--uname-2.6"];
 const WITHOUT_MOUNTING: [&str; 2] = ["setpriv", "--bounding-set=-sys_admin"];
 
 /// A command, how it ends, and what its message says: the thing and the remedy.
@@ -94,6 +95,18 @@ fn without_privileges_nothing_is_tried() -> Result<()> {
     for line in ["attach eth0", "run eth0", "detach eth0", "status", "stats", "events", "allow list"] {
         let refusal = (line, Exit::NoPrivileges, ["CAP_BPF and CAP_NET_ADMIN", "sudo"]);
         check(&guard, &WITHOUT_PRIVILEGES, &refusal)?;
+    }
+    ensure!(guard.is_gone()?, "something is left");
+    Ok(())
+}
+
+#[test]
+fn an_old_kernel_is_told_what_it_lacks() -> Result<()> {
+    let lab = Lab::new()?;
+    let guard = Guard::on(&lab.guarded);
+    for line in ["attach eth0", "run eth0"] {
+        let refusal = (line, Exit::KernelLacks, ["BPF links for XDP", "Linux 5.10 or newer"]);
+        check(&guard, &AS_LINUX_2_6, &refusal)?;
     }
     ensure!(guard.is_gone()?, "something is left");
     Ok(())
