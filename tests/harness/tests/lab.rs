@@ -142,7 +142,7 @@ fn nothing_is_left_when_the_owner_is_killed() -> Result<()> {
     owner.wait()?;
     until("the program is gone", || Ok(!is_running(pid)?))?;
     until("nobody lives in the namespace", || Ok(!is_lived_in(network)?))?;
-    ensure!(!std::fs::read_to_string("/proc/self/mounts")?.contains("/run/netns"), "a namespace has a name");
+    ensure!(!is_named(network)?, "the namespace has a name");
     Ok(())
 }
 
@@ -158,6 +158,16 @@ fn own_a_lab_until_killed() -> Result<()> {
 
 fn network_of(process: &str) -> Result<u64> {
     Ok(std::fs::metadata(format!("/proc/{process}/ns/net"))?.ino())
+}
+
+/// Whether a file holds the network namespace with this number, as `ip netns` does.
+fn is_named(network: &str) -> Result<bool> {
+    let network: u64 = network.parse()?;
+    let mounts = std::fs::read_to_string("/proc/self/mounts")?;
+    let held =
+        mounts.lines().filter(|line| line.starts_with("nsfs ")).filter_map(|line| line.split(' ').nth(1));
+    // A file that is unmounted while it is looked at holds nothing.
+    Ok(held.filter_map(|path| std::fs::metadata(path).ok()).any(|file| file.ino() == network))
 }
 
 /// Whether any process lives in the network namespace with this number.
