@@ -4,12 +4,16 @@
 //!
 //! A [`frame`] arrives: bytes that may lie anywhere, in a driver's buffer or in a capture file. They are
 //! **[`parse`]d** into a [`Packet`](parse::Packet), or the reason why not is kept and the frame passes.
-//! TCP flags alone are **[`classify`]d** first, because that needs no memory but the frame's own: some
-//! combinations belong to no connection whatsoever. The rest depends on the [`flow`]: the kernel is asked
+//! Headers and TCP flags alone are **[`classify`]d** first, because that needs no memory but the frame's own:
+//! some of them no stack ever sends. The rest depends on the [`flow`]: the kernel is asked
 //! which socket, if any, the segment belongs to. From the answers we **[`decide`]**: exactly one
 //! [`cause`] for every packet, and the cause alone says whether the packet passes or is dropped.
 //! A segment that fits no connection is not always a probe; [`stray`] keeps the small budget on which the
 //! honest ones live. What was done is counted by cause, and told as an [`event`].
+//!
+//! A packet that leaves passes a second door. If it carries on a conversation, that is remembered as
+//! [`speech`], for the first door to ask about. If it is a [`refusal`], by which something closed would give
+//! itself away, it is silenced unless something speaks for it. What the operator chose is a [`policy`].
 //!
 //! Nothing here owns a clock, a map or a log. Time and lookups are arguments, so the very same code runs in
 //! the XDP program, in the tests and over a capture file.

@@ -7,9 +7,9 @@
 //! of an enum's variants only one is initialised, which the verifier refuses to see copied ("invalid size of
 //! register spill").
 //!
-//! Two doors call the parser, so the compiler would make functions of its parts, and the copying of their results
-//! would cost each packet 45 ns (162 → 207 for a NULL probe that is dropped). Where a part is only advised to be
-//! inlined and not told to, being told is what the verifier refuses: "R4 pointer arithmetic on pkt_end prohibited".
+//! Two doors call the parser, so the compiler would make functions of its parts, and each packet would pay for the
+//! copying of their results. Where a part is only advised to be inlined and not told to, being told is what the
+//! verifier refuses: "R4 pointer arithmetic on pkt_end prohibited".
 
 pub mod link;
 pub mod network;
