@@ -7,6 +7,7 @@
 //! - [`Report`] is what an nmap in one learned of the other.
 //! - [`Frame`] builds any packet, right by default and wrong on request.
 //! - [`Injector`] puts frames on a wire, [`Capture`] sees what comes back.
+//! - [`Scoreboard`] is what every technique of scanners learns, measured.
 //! - [`Relay`] is a bad cable: it loses, doubles and reorders frames.
 //! - [`World`] knows what a guarded host should do with a frame, and [`Traffic`] writes frames of every kind to ask.
 //! - [`Random`] makes every generated run repeatable.
@@ -23,6 +24,7 @@ mod process;
 mod random;
 mod raw;
 mod relay;
+mod scoreboard;
 mod service;
 mod traffic;
 mod world;
@@ -33,10 +35,11 @@ pub use middle::{FAR, NEAR};
 pub use nmap::{NMAP_OPTIONS, Port, PortState, Report};
 pub use oracle::{Meaning, sendable_flags};
 pub use packet::{Extension, Frame, Icmp, Ip, Link, Sctp, Tcp, Udp};
-pub use process::Process;
+pub use process::{Process, close};
 pub use random::Random;
 pub use raw::{Capture, Injector};
 pub use relay::{Faults, Relay};
+pub use scoreboard::{Change, Learned, Scoreboard};
 pub use service::Service;
 pub use traffic::Traffic;
 pub use world::World;

@@ -144,30 +144,57 @@ pub(crate) fn die_with_the_parent(parent: u32) -> io::Result<()> {
     if parent_id() == parent { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
+/// Closes a socket for good, before it returns.
+///
+/// A program that is just being started holds a copy of every open descriptor until it executes; a listener that was
+/// merely dropped may go on accepting meanwhile. Programs are started one after the other, and this between two.
+///
+/// # Errors
+///
+/// Fails when no program can be started any more.
+pub fn close<T: Send + 'static>(socket: T) -> Result<()> {
+    in_a_lasting_thread(move || drop(socket))
+}
+
 /// Starts a command from a thread that lives as long as this process.
 ///
 /// The kernel kills a child when the *thread* that started it ends, and the threads of tests end early.
-fn spawn_from_a_lasting_thread(command: Command) -> Result<Child> {
-    type Order = (Command, Sender<io::Result<Child>>);
+fn spawn_from_a_lasting_thread(mut command: Command) -> Result<Child> {
+    Ok(in_a_lasting_thread(move || Spawned(Some(command.spawn())))?.into_inner()?)
+}
+
+/// What was started, until somebody takes it: a caller that panicked meanwhile never does, and dropping the child's
+/// handle would leave it running.
+struct Spawned(Option<io::Result<Child>>);
+
+impl Spawned {
+    fn into_inner(mut self) -> io::Result<Child> {
+        self.0.take().expect("it is taken once")
+    }
+}
+
+impl Drop for Spawned {
+    fn drop(&mut self) {
+        if let Some(Ok(child)) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Does something in the thread that starts programs: after whatever was ordered before, and never during it.
+fn in_a_lasting_thread<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    type Order = Box<dyn FnOnce() + Send>;
     static ORDERS: OnceLock<Sender<Order>> = OnceLock::new();
     let orders = ORDERS.get_or_init(|| {
         let (sender, receiver) = channel::<Order>();
-        thread::spawn(move || {
-            for (mut command, reply) in receiver {
-                // A caller that panicked meanwhile no longer listens; dropping the child's handle would leave it running.
-                if let Err(unheard) = reply.send(command.spawn())
-                    && let Ok(mut child) = unheard.0
-                {
-                    let _ = child.kill();
-                    let _ = child.wait();
-                }
-            }
-        });
+        thread::spawn(move || receiver.into_iter().for_each(|order| order()));
         sender
     });
     let (reply, answer) = channel();
-    orders.send((command, reply)).context("the thread that starts programs has ended")?;
-    Ok(answer.recv().context("the thread that starts programs has ended")??)
+    let order = Box::new(move || drop(reply.send(job())));
+    orders.send(order).ok().context("the thread that starts programs has ended")?;
+    answer.recv().context("the thread that starts programs has ended")
 }
 
 /// Quotes nothing: it is for people.

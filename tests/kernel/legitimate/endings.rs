@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
 use scanguard_common::cause::Cause;
-use scanguard_harness::{Faults, Lab, Relay};
+use scanguard_harness::{Faults, Lab, Relay, close};
 
 use super::stage::{Stage, connect, exchange, happened, pour, say, set, untouched};
 use crate::guard::Guard;
@@ -109,7 +109,7 @@ fn data_for_a_connection_that_was_closed() -> Result<()> {
     Stage::play(|stage| {
         let (client, server) = stage.connected()?;
         exchange(&client, &server)?;
-        drop(server);
+        close(server)?;
         sleep(Duration::from_millis(20));
         (&client).write_all(b"are you still there?")?;
         sleep(Duration::from_millis(20));
@@ -126,7 +126,7 @@ fn connections_that_are_never_accepted() -> Result<()> {
         for _ in 0..10 {
             waiting.push(connect(stage.client, listener.local_addr()?)?);
         }
-        drop(listener);
+        close(listener)?;
         for client in waiting {
             ensure!(is_reset(&client)?, "who was never accepted was not told");
         }
@@ -147,8 +147,7 @@ fn either_end(stage: &Stage<'_>) -> Result<[(TcpStream, TcpStream); 2]> {
 /// Ends a connection by RST instead of FIN.
 fn abort(stream: TcpStream) -> Result<()> {
     setsockopt(&stream, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 0 })?;
-    drop(stream);
-    Ok(())
+    close(stream)
 }
 
 fn reads_the_end(mut stream: &TcpStream) -> Result<bool> {

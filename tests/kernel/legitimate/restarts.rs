@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
-use scanguard_harness::Lab;
+use scanguard_harness::{Lab, close};
 
 use super::stage::{Stage, exchange, listen, untouched};
 use crate::guard::Guard;
@@ -18,7 +18,7 @@ fn a_service_that_stops_refuses_at_once_and_serves_again_after_its_restart() -> 
         let listener = stage.listen()?;
         let address = listener.local_addr()?;
         let (client, server) = stage.connect(&listener)?;
-        drop(listener);
+        close(listener)?;
         exchange(&client, &server).context("on a connection that the listener left behind")?;
         for _ in 0..10 {
             let start = Instant::now();
@@ -74,6 +74,7 @@ fn crash(stage: &Stage<'_>, connections: Vec<(TcpStream, TcpStream)>) -> Result<
     let mut stale = Vec::new();
     for (client, server) in connections {
         setsockopt(&server, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 0 })?;
+        close(server)?;
         stale.push(client);
     }
     stage.server.run("nft", ["delete table inet mute"])?;
