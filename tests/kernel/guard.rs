@@ -72,7 +72,7 @@ impl<'a> Guard<'a> {
 }
 
 /// The program under test, which `cargo xtask test` builds and names.
-fn program() -> Result<OsString> {
+pub(crate) fn program() -> Result<OsString> {
     env::var_os("SCANGUARD_BIN").context("SCANGUARD_BIN names no scanguard to test: run `cargo xtask test`")
 }
 

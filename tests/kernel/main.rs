@@ -15,5 +15,6 @@ mod portable;
 mod readme;
 mod refusals;
 mod scans;
+mod scoreboard;
 mod silence;
 mod traffic;

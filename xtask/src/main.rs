@@ -1,9 +1,10 @@
-//! What a developer types, and CI types the same: `cargo xtask setup|demo|test|ci|vm`.
+//! What a developer types, and CI types the same: `cargo xtask setup|demo|test|scoreboard|ci|vm`.
 
 mod ci;
 mod demo;
 mod launch;
 mod root;
+mod scoreboard;
 mod setup;
 mod shell;
 mod test;
@@ -35,6 +36,8 @@ enum Task {
     },
     /// Run every test, those that need root and other kernels included
     Test,
+    /// Measure what every kind of scan learns of a guarded host, and write docs/scoreboard.md
+    Scoreboard,
     /// Check formatting, lints and documentation
     Ci,
     /// Run scanguard in virtual machines with other kernels
@@ -54,6 +57,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo { scanguard: Some(binary) } => demo::run(&binary),
         Task::Demo { scanguard: None } => launch::run(),
         Task::Test => test::run(),
+        Task::Scoreboard => scoreboard::run(),
         Task::Ci => ci::run(),
         Task::Vm(args) => vm::run(&args),
     }

@@ -15,9 +15,12 @@ const fn tool(program: &'static str, package: &'static str, purpose: &'static st
 }
 
 /// Every tool, once.
-const TOOLS: [Tool; 11] = [
+const TOOLS: [Tool; 14] = [
     tool("nmap", "nmap", "every kind of scan, in demo and tests"),
     tool("hping3", "hping3", "single probes, crafted by somebody else's hand"),
+    tool("masscan", "masscan", "scans by another tool, for the scoreboard"),
+    tool("zmap", "zmap", "scans by another tool, for the scoreboard"),
+    tool("nc", "netcat-openbsd", "ports tried by hand, for the scoreboard"),
     tool("ip", "iproute2", "network namespaces and their interfaces"),
     tool("unshare", "util-linux", "asking whether namespaces are allowed here"),
     tool("ethtool", "ethtool", "switching a test interface's offloads"),
