@@ -1,7 +1,8 @@
 //! The contract between the programs in the kernel and the controller in user space.
 
 use crate::parse::link::MacAddress;
-use crate::policy::ClosedPorts;
+use crate::policy::{ClosedPorts, Ping, Policy, Role};
+use crate::time::Nanos;
 
 /// The number of this contract: raised whenever a map's key, value, size or meaning changes. It is kept with
 /// the pins, and a controller of another number touches nothing.
@@ -56,18 +57,29 @@ impl InterfaceSlot {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Interface {
+    guarded_since: u64,
     index: u32,
     mac: [u8; 6],
     closed_ports: u8,
-    _unused: u8,
+    ping: u8,
+    role: u8,
+    _unused: [u8; 3],
 }
 
-const _: () = assert!(size_of::<Interface>() == 12);
+const _: () = assert!(size_of::<Interface>() == 24);
 
 impl Interface {
-    /// The interface of this index (never 0) and link-layer address, with what the operator chose for it.
-    pub fn new(index: u32, mac: MacAddress, closed_ports: ClosedPorts) -> Interface {
-        Interface { index, mac: mac.0, closed_ports: closed_ports.number(), _unused: 0 }
+    /// The interface of this index (never 0) and link-layer address, guarded from now on as the operator chose.
+    pub fn new(index: u32, mac: MacAddress, policy: Policy, now: Nanos) -> Interface {
+        Interface {
+            guarded_since: now.0,
+            index,
+            mac: mac.0,
+            closed_ports: policy.closed_ports.number(),
+            ping: policy.ping.number(),
+            role: policy.role.number(),
+            _unused: [0; 3],
+        }
     }
 
     /// The kernel's number for the interface, or `None` where the slot is free.
@@ -80,9 +92,18 @@ impl Interface {
         MacAddress(self.mac)
     }
 
-    /// At which door it is decided that a port is closed.
-    pub fn closed_ports(&self) -> ClosedPorts {
-        ClosedPorts::from_number(self.closed_ports)
+    /// Since when it is guarded.
+    pub fn guarded_since(&self) -> Nanos {
+        Nanos(self.guarded_since)
+    }
+
+    /// What the operator chose for it.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            closed_ports: ClosedPorts::from_number(self.closed_ports),
+            ping: Ping::from_number(self.ping),
+            role: Role::from_number(self.role),
+        }
     }
 }
 

@@ -11,9 +11,13 @@ use scanguard_common::time::Nanos;
 /// Both clocks are read each time: their distance changes whenever somebody sets the time or the machine
 /// sleeps.
 pub(crate) fn time_of_day(then: Nanos) -> anyhow::Result<SystemTime> {
+    Ok(SystemTime::now() - Duration::from_nanos(now()?.since(then)))
+}
+
+/// What the kernel's monotonic clock reads.
+pub(crate) fn now() -> anyhow::Result<Nanos> {
     let monotonic = clock_gettime(ClockId::CLOCK_MONOTONIC).context("reading the monotonic clock")?;
-    let now = Nanos(u64::try_from(Duration::from(monotonic).as_nanos()).unwrap_or(u64::MAX));
-    Ok(SystemTime::now() - Duration::from_nanos(now.since(then)))
+    Ok(Nanos(u64::try_from(Duration::from(monotonic).as_nanos()).unwrap_or(u64::MAX)))
 }
 
 /// A point in time as RFC 3339 has it, in UTC and to the microsecond.
@@ -32,8 +36,7 @@ mod tests {
 
     #[test]
     fn the_monotonic_now_is_the_time_of_day_now() {
-        let monotonic = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("every kernel has this clock");
-        let then = Nanos(u64::try_from(Duration::from(monotonic).as_nanos()).expect("584 years"));
+        let then = now().expect("every kernel has this clock");
         let passed = SystemTime::now().duration_since(time_of_day(then).expect("clocks can be read"));
         assert!(passed.expect("no earlier than now") < Duration::from_secs(5));
     }

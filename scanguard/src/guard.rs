@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context as _;
 use aya::Ebpf;
 use aya::programs::{XdpMode, loaded_programs};
-use scanguard_common::policy::ClosedPorts;
+use scanguard_common::policy::Policy;
 use scanguard_common::schema::{Allowed, InterfaceSlot};
 
 use self::attempt::Attempt;
@@ -30,8 +30,8 @@ pub(crate) struct Request<'a> {
     pub(crate) mode: Option<XdpMode>,
     /// Whom to allow from the first packet on.
     pub(crate) allow: &'a [Prefix],
-    /// At which door it is decided that a port is closed.
-    pub(crate) closed_ports: ClosedPorts,
+    /// What the operator chose for all of them.
+    pub(crate) policy: Policy,
     /// Which of the program's own messages to keep in it.
     pub(crate) log_level: u8,
 }

@@ -2,7 +2,7 @@
 
 use aya::programs::XdpMode;
 use clap::ValueEnum;
-use scanguard_common::policy::ClosedPorts;
+use scanguard_common::policy::{ClosedPorts, Policy};
 
 use crate::error::Error;
 use crate::guard::{self, Request};
@@ -75,6 +75,11 @@ impl Args {
         self.allow.iter().map(|given| Prefix::parse(given)).collect()
     }
 
+    /// What was chosen for the interfaces.
+    fn policy(&self) -> Policy {
+        Policy { closed_ports: self.closed_ports.into(), ..Policy::default() }
+    }
+
     /// What is wanted, with a program that keeps its own messages up to this level.
     pub(crate) fn request<'a>(&'a self, allow: &'a [Prefix], log_level: u8) -> Request<'a> {
         let mode = match self.mode {
@@ -82,7 +87,7 @@ impl Args {
             Mode::Native => Some(XdpMode::Driver),
             Mode::Generic => Some(XdpMode::Skb),
         };
-        Request { names: &self.interfaces, mode, allow, closed_ports: self.closed_ports.into(), log_level }
+        Request { names: &self.interfaces, mode, allow, policy: self.policy(), log_level }
     }
 }
 
@@ -116,10 +121,10 @@ mod tests {
 
     #[test]
     fn closed_ports_are_left_to_us_unless_chosen() {
-        assert_eq!(parsed("eth0").request(&[], 0).closed_ports, ClosedPorts::Auto);
+        assert_eq!(parsed("eth0").policy().closed_ports, ClosedPorts::Auto);
         for choice in ClosedPorts::ALL {
             let line = format!("eth0 --closed-ports {}", choice.name());
-            assert_eq!(parsed(&line).request(&[], 0).closed_ports, choice);
+            assert_eq!(parsed(&line).policy().closed_ports, choice);
         }
     }
 

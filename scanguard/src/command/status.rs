@@ -66,7 +66,7 @@ fn loaded_at(program: u32) -> Option<String> {
 fn closed_ports(entry: &Guarded, maps: &Maps) -> anyhow::Result<Option<&'static str>> {
     let Place::Here { interface, .. } = &entry.place else { return Ok(None) };
     let forwards = || ["ipv4", "ipv6"].into_iter().any(|family| forwards(family, &interface.name));
-    Ok(Some(match maps.interface(entry.slot)?.closed_ports() {
+    Ok(Some(match maps.interface(entry.slot)?.policy().closed_ports {
         ClosedPorts::Auto if forwards() => "silenced at egress (auto: the interface forwards)",
         ClosedPorts::Auto => "silenced at ingress (auto: the interface does not forward)",
         ClosedPorts::Ingress => "silenced at ingress",

@@ -8,6 +8,7 @@ use aya::programs::XdpMode;
 use scanguard_common::schema::{Interface, InterfaceSlot};
 
 use super::{Attached, Request, allowed_now, foreign_program};
+use crate::clock;
 use crate::egress::Door;
 use crate::error::Error;
 use crate::interface::{Mode, NetworkInterface};
@@ -79,7 +80,7 @@ impl<'a> Attempt<'a> {
         if is_first {
             maps::write_schema(self.pins)?;
         }
-        let record = Interface::new(target.index, target.guardable()?, request.closed_ports);
+        let record = Interface::new(target.index, target.guardable()?, request.policy, clock::now()?);
         Maps::open(self.pins)?.take_slot(slot, record)?;
         program::load(&mut ebpf)?;
         Ok(ebpf)
