@@ -49,10 +49,7 @@ impl Lookups for Incoming<'_> {
         };
         let Some(station) = link::destination(self.frame) else { return Destination::Unknown };
         let destination = flow::station(station, interface.mac());
-        interface
-            .policy()
-            .closed_ports
-            .settle(destination.unwrap_or_else(|| route::destination(self.ctx, packet)))
+        interface.closed_ports().settle(destination.unwrap_or_else(|| route::destination(self.ctx, packet)))
     }
 
     fn allows(&self, source: Address) -> bool {
@@ -92,7 +89,7 @@ impl Memory for Outgoing<'_> {
 
     fn closed_ports_answer(&self) -> bool {
         let interface = maps::INTERFACES.get(self.interface.number());
-        interface.is_none_or(|interface| interface.policy().closed_ports == ClosedPorts::Pass)
+        interface.is_none_or(|interface| interface.closed_ports() == ClosedPorts::Pass)
     }
 
     fn allows(&self, peer: Address) -> bool {
