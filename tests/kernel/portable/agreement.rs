@@ -6,11 +6,13 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use anyhow::{Context, Result, ensure};
 use aya::maps::{Array, HashMap, MapData, PerCpuArray};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
-use aya::{Ebpf, EbpfLoader};
+use aya::{Ebpf, EbpfLoader, Pod};
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::count::{self, CAUSES_PER_INTERFACE};
+use scanguard_common::parse::link::MacAddress;
 use scanguard_common::parse::parse;
-use scanguard_common::schema::InterfaceSlot;
+use scanguard_common::policy::Policy;
+use scanguard_common::schema::{Interface, InterfaceSlot};
 use scanguard_common::stray::Budget;
 use scanguard_common::time::Nanos;
 use scanguard_harness::{GUARDED_MAC, GUARDED_V4, GUARDED_V6, Lab, OUTSIDE_V4, OUTSIDE_V6, Traffic, World};
@@ -126,6 +128,14 @@ struct Kernel {
 
 const SLOT: u32 = 3;
 
+/// An interface's record as map memory.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+struct Record(Interface);
+
+// SAFETY: it is a `repr(C)` record of integers without padding, of which every bit pattern is a value.
+unsafe impl Pod for Record {}
+
 impl Kernel {
     fn load() -> Result<Kernel> {
         let mut ebpf = EbpfLoader::new()
@@ -133,11 +143,10 @@ impl Kernel {
             .override_global("HASH_SEED", &1u64, true)
             .override_global(aya_log::LEVEL, &0u8, true)
             .load(scanguard::program::object()?)?;
-        let interface = [[0xff, 0, 0, 0].as_slice(), &GUARDED_MAC, &[0; 2]].concat();
-        let interface: [u8; 12] = interface.try_into().expect("the size of an interface's record");
-        let mut interfaces: Array<_, [u8; 12]> =
+        let interface = Interface::new(0xff, MacAddress(GUARDED_MAC), Policy::default(), now()?);
+        let mut interfaces: Array<_, Record> =
             ebpf.map_mut("INTERFACES").context("INTERFACES")?.try_into()?;
-        interfaces.set(SLOT, interface, 0)?;
+        interfaces.set(SLOT, Record(interface), 0)?;
         let program: &mut Xdp =
             ebpf.program_mut(scanguard::program::INGRESS).context("program")?.try_into()?;
         program.load()?;
