@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::root::Root;
 use crate::test::targets::Targets;
+use crate::vm::Summary;
 use crate::{setup, shell, toolchain, vm};
 
 /// How a suite ended.
@@ -149,10 +150,14 @@ fn virtual_machines(program: &Result<(), String>) -> Outcome {
     if shell::find("qemu-system-x86_64").is_none() {
         return Outcome::DidNotRun("qemu-system-x86_64 is not installed".to_owned());
     }
-    match vm::run(&vm::Args::default()) {
-        Ok(code) if code == ExitCode::SUCCESS => Outcome::Passed,
-        Ok(_) => Outcome::Failed,
-        Err(error) => Outcome::DidNotRun(format!("{error:#}")),
+    match vm::test_on_kernels(&vm::Args::default()) {
+        Ok(Summary::Passed) => Outcome::Passed,
+        Ok(Summary::Failed) => Outcome::Failed,
+        Ok(Summary::NoKernel) => Outcome::DidNotRun("not one of the kernels could be had".to_owned()),
+        Err(error) => {
+            eprintln!("{error:#}");
+            Outcome::Failed
+        }
     }
 }
 

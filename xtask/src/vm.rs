@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::thread;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::builder::PossibleValuesParser;
 
 use crate::shell;
@@ -41,7 +41,7 @@ const SERIES: [Series; 4] = [
     Series { name: "sid", suite: "sid" },
 ];
 
-/// The tests of the kernel suite that need nothing but a kernel.
+/// The tests of the kernel suite that need nothing but a kernel and the modules that it gets here.
 const PORTABLE: &str = "portable::";
 
 /// Which kernels, and which tests.
@@ -54,18 +54,45 @@ pub(crate) struct Args {
     filter: Option<String>,
 }
 
-/// Builds the tests, runs them on the kernels and prints a line for each. What fails shows its console.
+/// How the tests went on all kernels together.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Summary {
+    /// On every kernel that could be had, every test passed.
+    Passed,
+    /// On at least one of them, a test failed or the kernel did not get that far.
+    Failed,
+    /// Not one of the kernels could be had.
+    NoKernel,
+}
+
+/// Does what [`test_on_kernels`] does, for who asked for it.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    match test_on_kernels(args)? {
+        Summary::Passed => Ok(ExitCode::SUCCESS),
+        Summary::Failed => Ok(ExitCode::FAILURE),
+        Summary::NoKernel => bail!("vm: not one of the kernels could be had, so nothing was tested"),
+    }
+}
+
+/// Builds the tests, runs them on the kernels and prints a line for each. What fails shows its console.
+pub(crate) fn test_on_kernels(args: &Args) -> Result<Summary> {
     let payload = Payload::build(args.filter.as_deref().unwrap_or(PORTABLE))?;
     let chosen =
         |series: &&Series| args.kernels.is_empty() || args.kernels.iter().any(|name| name == series.name);
     let outcomes = test_all(&SERIES.iter().filter(chosen).collect::<Vec<_>>(), &payload)?;
-    ensure!(
-        !outcomes.iter().all(|outcome| matches!(outcome, Outcome::Skipped(_))),
-        "vm: not one of the kernels could be had, so nothing was tested"
-    );
-    let failed = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed { .. }));
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(Summary::of(&outcomes))
+}
+
+impl Summary {
+    fn of(outcomes: &[Outcome]) -> Self {
+        if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed { .. })) {
+            Self::Failed
+        } else if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Skipped(_))) {
+            Self::NoKernel
+        } else {
+            Self::Passed
+        }
+    }
 }
 
 /// Tests on each kernel, as many at a time as this machine bears, and prints each outcome when it is known.
@@ -111,4 +138,38 @@ fn boot(kernel: &Kernel, payload: &Payload, initramfs: PathBuf, log: &Path) -> R
     fs::write(&initramfs, root.into_bytes()?).with_context(|| format!("writing {}", initramfs.display()))?;
     let ended = qemu::boot(&kernel.image, &initramfs, log)?;
     Ok(Outcome::judge(kernel, &ended, log))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, Summary};
+
+    fn skipped() -> Outcome {
+        Outcome::Skipped("there is no mirror".into())
+    }
+
+    fn passed() -> Outcome {
+        Outcome::Passed { release: "6.1".into(), seconds: 20, summary: "4 passed".into() }
+    }
+
+    fn failed() -> Outcome {
+        Outcome::Failed {
+            release: "6.1".into(),
+            reason: "qemu is not installed".into(),
+            log: "6.1.log".into(),
+            tail: String::new(),
+        }
+    }
+
+    #[test]
+    fn one_failure_is_a_failure_whatever_else_could_not_be_had() {
+        assert_eq!(Summary::of(&[skipped(), failed(), passed()]), Summary::Failed);
+        assert_eq!(Summary::of(&[skipped(), failed()]), Summary::Failed);
+    }
+
+    #[test]
+    fn only_where_no_kernel_could_be_had_nothing_was_tested() {
+        assert_eq!(Summary::of(&[skipped(), skipped()]), Summary::NoKernel);
+        assert_eq!(Summary::of(&[skipped(), passed()]), Summary::Passed);
+    }
 }
