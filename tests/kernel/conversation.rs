@@ -18,7 +18,11 @@ impl Conversation {
     pub(crate) fn open(from: &Host, to: impl Into<SocketAddr>) -> Result<Conversation> {
         let to = to.into();
         let stream = from.within(|| TcpStream::connect_timeout(&to, PATIENCE));
-        let stream = stream.with_context(|| format!("connecting to {to}"))?;
+        Conversation::over(stream.with_context(|| format!("connecting to {to}"))?)
+    }
+
+    /// Goes on over a connection that was made elsewhere.
+    pub(crate) fn over(stream: TcpStream) -> Result<Conversation> {
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Conversation(BufReader::new(stream)))
     }

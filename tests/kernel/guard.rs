@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::path::Path;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use scanguard_common::cause::{Action, Cause};
@@ -13,6 +14,9 @@ use serde_json::Value;
 
 /// The longest that a command may take which does not wait for anything.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// How long to wait before counting again.
+const POLL: Duration = Duration::from_millis(10);
 
 /// scanguard on one host.
 pub(crate) struct Guard<'a> {
@@ -62,6 +66,20 @@ impl<'a> Guard<'a> {
     /// All counters of the cable's interface.
     pub(crate) fn counts(&self) -> Result<Counts> {
         Counts::read(&self.run(&format!("stats {INTERFACE} --all --json"))?)
+    }
+
+    /// Waits until so many packets were dropped since `before`: their causes, with packets and bytes.
+    pub(crate) fn drops_after(&self, before: &Counts, packets: u64) -> Result<BTreeMap<Cause, (u64, u64)>> {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let drops = self.counts()?.drops_since(before);
+            let dropped: u64 = drops.values().map(|(packets, _)| packets).sum();
+            if dropped >= packets {
+                return Ok(drops);
+            }
+            ensure!(Instant::now() < deadline, "{dropped} packets were dropped and not {packets}: {drops:?}");
+            sleep(POLL);
+        }
     }
 
     /// Whether anything of ours is left: a pin, or a program on the cable.

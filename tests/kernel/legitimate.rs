@@ -14,3 +14,6 @@ mod openings;
 mod restarts;
 mod routes;
 mod volume;
+
+pub(crate) use socket::Socket;
+pub(crate) use stage::happened;

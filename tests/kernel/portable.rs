@@ -1,5 +1,11 @@
 //! What must hold on every kernel that is supported: `cargo xtask vm` runs these in each of them.
 
+pub(crate) mod feature;
+mod talk;
+
 mod agreement;
 mod load;
+mod netem;
 mod smoke;
+mod vlan;
+mod vrf;

@@ -40,17 +40,26 @@ impl Service {
         Self::start(host, port, serve_echo)
     }
 
+    /// Does what [`echo`](Self::echo) does, for whom a listener accepts that was made with care.
+    pub fn echo_by(listener: TcpListener) -> Self {
+        Self::serve(listener, serve_echo)
+    }
+
     fn start(host: &Host, port: u16, serve: fn(&TcpStream) -> io::Result<()>) -> Result<Self> {
         let listener = host
             .within(|| TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)))
             .with_context(|| format!("listening on port {port} of {}", host.name()))?;
+        Ok(Self::serve(listener, serve))
+    }
+
+    fn serve(listener: TcpListener, serve: fn(&TcpStream) -> io::Result<()>) -> Self {
         let listener = Arc::new(listener);
         let open = Arc::new(OpenConnections::default());
         let acceptor = {
             let (listener, open) = (Arc::clone(&listener), Arc::clone(&open));
             thread::spawn(move || accept(&listener, &open, serve))
         };
-        Ok(Self { listener, open, acceptor: Some(acceptor) })
+        Self { listener, open, acceptor: Some(acceptor) }
     }
 }
 

@@ -12,27 +12,27 @@ use scanguard_harness::Host;
 use super::stage::patient;
 
 /// A socket of a host, as yet without an address.
-pub(super) struct Socket(OwnedFd);
+pub(crate) struct Socket(OwnedFd);
 
 impl Socket {
     /// A TCP socket of the family that the address belongs to.
-    pub(super) fn tcp(host: &Host, family: IpAddr) -> Result<Socket> {
+    pub(crate) fn tcp(host: &Host, family: IpAddr) -> Result<Socket> {
         Socket::new(host, family, libc::IPPROTO_TCP)
     }
 
     /// A Multipath TCP socket (RFC 8684).
-    pub(super) fn multipath_tcp(host: &Host, family: IpAddr) -> Result<Socket> {
+    pub(crate) fn multipath_tcp(host: &Host, family: IpAddr) -> Result<Socket> {
         Socket::new(host, family, libc::IPPROTO_MPTCP)
     }
 
     /// Sets an option.
-    pub(super) fn with<O: SetSockOpt>(self, option: O, value: &O::Val) -> Result<Socket> {
+    pub(crate) fn with<O: SetSockOpt>(self, option: O, value: &O::Val) -> Result<Socket> {
         setsockopt(&self.0, option, value).context("setting a socket option")?;
         Ok(self)
     }
 
     /// Gives it an address of its own.
-    pub(super) fn bound_to(self, address: impl Into<SocketAddr>) -> Result<Socket> {
+    pub(crate) fn bound_to(self, address: impl Into<SocketAddr>) -> Result<Socket> {
         let address = address.into();
         socket::bind(self.0.as_raw_fd(), &SockaddrStorage::from(address))
             .with_context(|| format!("binding to {address}"))?;
@@ -40,13 +40,13 @@ impl Socket {
     }
 
     /// Listens.
-    pub(super) fn listen(self) -> Result<TcpListener> {
+    pub(crate) fn listen(self) -> Result<TcpListener> {
         socket::listen(&self.0, Backlog::new(16)?).context("listening")?;
         Ok(self.0.into())
     }
 
     /// Connects.
-    pub(super) fn connect(self, to: SocketAddr) -> Result<TcpStream> {
+    pub(crate) fn connect(self, to: SocketAddr) -> Result<TcpStream> {
         socket::connect(self.0.as_raw_fd(), &SockaddrStorage::from(to))
             .with_context(|| format!("connecting to {to}"))?;
         patient(self.0.into())

@@ -146,7 +146,7 @@ pub(super) fn set(host: &Host, setting: &str, value: &str) -> Result<()> {
 }
 
 /// How often something happened in a host's network, by its name in `nstat`.
-pub(super) fn happened(host: &Host, name: &str) -> Result<u64> {
+pub(crate) fn happened(host: &Host, name: &str) -> Result<u64> {
     let mut tables = String::new();
     for table in ["snmp", "netstat"] {
         let path = format!("/proc/thread-self/net/{table}");

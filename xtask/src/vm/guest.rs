@@ -17,6 +17,9 @@ const INIT: &[u8] = include_bytes!("init.sh");
 /// Programs of this machine that tests call and that busybox does not have, or not fully.
 const TOOLS: [&str; 8] = ["curl", "ethtool", "hping3", "ip", "nmap", "nsenter", "tc", "unshare"];
 
+/// What the tests shall find in every kernel, in their own words.
+const EXPECTED: &str = "vlan,sctp,netem,vrf";
+
 /// Where things are mounted.
 const FOLDERS: [&str; 5] = ["/dev", "/proc", "/run", "/sys", "/tmp"];
 
@@ -58,6 +61,8 @@ fn script(payload: &Payload) -> String {
     tests.args([&payload.filter, "--test-threads=1"]);
     // Each run of the program takes a millisecond or two there, against twenty microseconds here.
     tests.env("SCANGUARD_BIN", "/usr/bin/scanguard").env("SCANGUARD_FRAMES", "10000");
+    // The modules are there for this: a test that does without them has to fail.
+    tests.env("SCANGUARD_EXPECT", EXPECTED);
     shell::show(&tests)
 }
 
