@@ -50,8 +50,8 @@ pub(crate) struct Args {
     /// A kernel to test on; may be repeated [default: all of them]
     #[arg(long = "kernel", value_name = "VERSION", value_parser = PossibleValuesParser::new(SERIES.map(|series| series.name)))]
     kernels: Vec<String>,
-    /// Run only the tests of the kernel suite whose name contains this [default: portable::]
-    filter: Option<String>,
+    /// Run only the tests of the kernel suite whose name contains one of these [default: portable::]
+    filters: Vec<String>,
 }
 
 /// How the tests went on all kernels together.
@@ -76,7 +76,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// Builds the tests, runs them on the kernels and prints a line for each. What fails shows its console.
 pub(crate) fn test_on_kernels(args: &Args) -> Result<Summary> {
-    let payload = Payload::build(args.filter.as_deref().unwrap_or(PORTABLE))?;
+    let default = [PORTABLE.to_owned()];
+    let payload = Payload::build(if args.filters.is_empty() { &default } else { &args.filters })?;
     let chosen =
         |series: &&Series| args.kernels.is_empty() || args.kernels.iter().any(|name| name == series.name);
     let outcomes = test_all(&SERIES.iter().filter(chosen).collect::<Vec<_>>(), &payload)?;

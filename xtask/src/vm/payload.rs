@@ -12,12 +12,12 @@ use crate::shell;
 pub(super) struct Payload {
     pub(super) tests: PathBuf,
     pub(super) scanguard: PathBuf,
-    pub(super) filter: String,
+    pub(super) filters: Vec<String>,
 }
 
 impl Payload {
     /// Builds the programs and asks cargo where they are.
-    pub(super) fn build(filter: &str) -> Result<Self> {
+    pub(super) fn build(filters: &[String]) -> Result<Self> {
         // The same choice of crates as when the tests run here, so that nothing is built twice.
         let mut command =
             shell::cargo(["build", "--workspace", "--exclude", "scanguard-ebpf", "--bins", "--tests"]);
@@ -35,7 +35,7 @@ impl Payload {
         Ok(Self {
             tests: find("test", "kernel")?,
             scanguard: find("bin", "scanguard")?,
-            filter: filter.to_owned(),
+            filters: filters.to_owned(),
         })
     }
 }
