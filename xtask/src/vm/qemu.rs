@@ -1,6 +1,7 @@
 //! One boot in qemu, without KVM: slow, but the same everywhere.
 
 use std::fs::File;
+use std::num::NonZero;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::{available_parallelism, sleep};
@@ -22,9 +23,10 @@ const CPUS: usize = 2;
 
 const KERNEL_ARGUMENTS: &str = "console=ttyS0 quiet panic=-1 oops=panic mitigations=off";
 
-/// How many guests this machine bears at a time.
+/// How many guests this machine bears at a time: one for each core, because a guest runs its tests one after the other
+/// and keeps hardly more than one core busy.
 pub(super) fn at_a_time() -> usize {
-    available_parallelism().map_or(1, |cores| cores.get().div_ceil(CPUS))
+    available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Boots a kernel, with its console in a file, and waits for the guest to switch off.
