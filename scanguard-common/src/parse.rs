@@ -13,7 +13,10 @@
 
 pub mod link;
 pub mod network;
+pub mod quote;
 pub mod transport;
+
+use core::mem;
 
 use crate::cause::Cause;
 use crate::frame::Frame;
@@ -34,6 +37,19 @@ pub struct Packet {
     pub transport: Transport,
     /// Whether its IPv4 header has options.
     pub has_ipv4_options: bool,
+    /// Where to look for the rest of its headers.
+    pub headers: Headers,
+}
+
+/// Where the headers of a packet begin: bytes from the start of the frame.
+///
+/// What is seldom asked is not parsed, because the BPF stack has no room to keep it; these two lead back to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Headers {
+    /// The IPv4 or IPv6 header.
+    pub network: u16,
+    /// The transport header, behind all options and extension headers.
+    pub transport: u16,
 }
 
 impl Packet {
@@ -46,18 +62,19 @@ impl Packet {
         }
     }
 
-    /// The same packet on its way back: what the other side would have sent.
-    #[must_use]
-    pub fn mirrored(&self) -> Packet {
-        let Ports { source, destination } = self.transport.ports;
-        Packet {
-            source: self.destination,
-            destination: self.source,
-            transport: Transport {
-                ports: Ports { source: destination, destination: source },
-                ..self.transport
-            },
-            ..*self
+    /// Makes it the packet on its way back: what the other side would have sent. In its place, because the BPF stack has
+    /// no room for a second one.
+    pub fn turn_round(&mut self) {
+        mem::swap(&mut self.source, &mut self.destination);
+        let Ports { source, destination } = &mut self.transport.ports;
+        mem::swap(source, destination);
+    }
+
+    /// By which address the one is known that it is for: see [`sender`](Self::sender).
+    pub fn receiver(&self) -> Address {
+        match self.family {
+            Family::V4 => self.destination,
+            Family::V6 => self.destination.network(),
         }
     }
 
@@ -92,5 +109,6 @@ pub fn parse<F: Frame + ?Sized>(frame: &F) -> Result<Packet, Cause> {
     let transport = transport::parse(frame, &network)?;
     let (source, destination) = network::addresses(frame, &network).ok_or(Cause::TruncatedNetwork)?;
     let Network { family, has_ipv4_options, .. } = network;
-    Ok(Packet { family, source, destination, transport, has_ipv4_options })
+    let headers = network::headers(&network);
+    Ok(Packet { family, source, destination, transport, has_ipv4_options, headers })
 }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use scanguard_common::schema::{MAX_ALLOWED, MAX_INTERFACES, SCHEMA};
+use scanguard_common::schema::{MAX_INTERFACES, MAX_PREFIXES, SCHEMA};
 
 use crate::exit::Exit;
 
@@ -189,15 +189,19 @@ pub enum Error {
     )]
     TooManyInterfaces(String),
 
-    /// The allowlist is full.
+    /// A list of prefixes is full.
     #[error(
-        "{0}: the allowlist is full at {MAX_ALLOWED} prefixes; remove some, or join them into shorter prefixes"
+        "{0}: the list is full at {MAX_PREFIXES} prefixes; remove some, or join them into shorter prefixes"
     )]
-    AllowlistFull(String),
+    ListFull(String),
 
     /// Not on the allowlist.
     #[error("{0}: is not on the allowlist; `scanguard allow list` shows it")]
     NotAllowed(String),
+
+    /// Not banned.
+    #[error("{0}: is not banned; `scanguard ban list` shows who is")]
+    NotBanned(String),
 }
 
 impl Error {
@@ -222,8 +226,9 @@ impl Error {
             Error::Locked { .. } => Exit::Locked,
             Error::EventsTaken { .. } => Exit::EventsTaken,
             Error::NoObject => Exit::NoObject,
-            Error::TooManyInterfaces(_) | Error::AllowlistFull(_) => Exit::Full,
+            Error::TooManyInterfaces(_) | Error::ListFull(_) => Exit::Full,
             Error::NotAllowed(_) => Exit::NotAllowed,
+            Error::NotBanned(_) => Exit::NotBanned,
         }
     }
 }

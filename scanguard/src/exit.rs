@@ -59,6 +59,7 @@ exits! {
     18 NoObject "no-object" "this scanguard was built without its eBPF program";
     19 Full "full" "no room for another interface or prefix";
     20 NotAllowed "not-allowed" "the prefix to be removed is not on the allowlist";
+    21 NotBanned "not-banned" "the source whose ban is to be lifted is not banned";
 }
 
 impl Exit {

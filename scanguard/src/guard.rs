@@ -2,13 +2,13 @@
 
 mod attempt;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use aya::Ebpf;
 use aya::programs::{XdpMode, loaded_programs};
 use scanguard_common::policy::Policy;
-use scanguard_common::schema::{Allowed, InterfaceSlot};
+use scanguard_common::schema::InterfaceSlot;
 
 use self::attempt::Attempt;
 use crate::egress::Door;
@@ -194,12 +194,6 @@ fn remove_stale(pins: &Pins, guarded: &[Guarded], output: &mut Output<'_>) -> an
         output.word(format_args!("removed what was left of an interface that is gone"))?;
     }
     Ok(())
-}
-
-/// An entry of the allowlist that begins now.
-pub(crate) fn allowed_now() -> Allowed {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Allowed { since: since.as_secs() }
 }
 
 /// Removes some of the pinned links, and everything else with the last of them.

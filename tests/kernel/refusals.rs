@@ -212,7 +212,7 @@ fn check(guard: &Guard<'_>, wrapper: &[&str], refusal: &Refusal) -> Result<()> {
 /// A program of somebody else: ours, but without anything pinned. It stays attached as long as it is held.
 fn attach_foreign_program(interface: &str) -> Result<Ebpf> {
     let slot = InterfaceSlot::new(0).context("the first slot")?;
-    let mut ebpf = load_apart(Constants { slot, log_level: 0 })?;
+    let mut ebpf = load_apart(Constants { slot, seed: 1, log_level: 0 })?;
     let program: &mut Xdp = ebpf.program_mut(INGRESS).context("the program")?.try_into()?;
     program.attach(interface, XdpMode::Driver)?;
     Ok(ebpf)

@@ -155,7 +155,7 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use scanguard_common::cause::Cause;
-    use scanguard_common::count::{EventCounts, Tally};
+    use scanguard_common::count::{Notes, Tally};
 
     use super::*;
     use crate::stats::InterfaceStats;
@@ -166,7 +166,7 @@ mod tests {
             let tally = |packets| (0..packets).fold(Tally::default(), |sum, _| sum.plus(60));
             let tallies = vec![(Cause::TcpNull, tally(dropped)), (Cause::InConnection, tally(passed))];
             let interfaces = vec![InterfaceStats { name: "eth0".into(), tallies }];
-            Stats { interfaces, events: EventCounts::default() }
+            Stats { interfaces, notes: Notes::default() }
         };
         let (mut data, mut words) = (Vec::new(), Vec::new());
         let mut output = Output { data: &mut data, words: &mut words, is_terminal: false };

@@ -33,7 +33,7 @@ impl Args {
         let maps = Maps::open(&pins)?;
         let guarded = survey(&pins, &Interfaces::read().await?)?;
         let interfaces = guarded.iter().map(|entry| describe(entry, &maps)).collect::<anyhow::Result<_>>()?;
-        let status = Status { interfaces, allowed: maps.allowed()?.len(), schema: SCHEMA };
+        let status = Status { interfaces, allowed: maps.rules()?.lists()[0], schema: SCHEMA };
         Ok(status.show(self.json, output.data)?)
     }
 }

@@ -5,14 +5,15 @@ use std::path::Path;
 use anyhow::Context as _;
 use aya::Ebpf;
 use aya::programs::XdpMode;
-use scanguard_common::schema::{Interface, InterfaceSlot};
+use scanguard_common::policy::Preset;
+use scanguard_common::schema::{Interface, InterfaceSlot, Listed, Rules};
 
-use super::{Attached, Request, allowed_now, foreign_program};
+use super::{Attached, Request, foreign_program};
 use crate::clock;
 use crate::egress::Door;
 use crate::error::Error;
 use crate::interface::{Mode, NetworkInterface};
-use crate::maps::{self, Maps};
+use crate::maps::{self, List, Maps};
 use crate::output::Output;
 use crate::pin::Pins;
 use crate::prefix::Prefix;
@@ -76,8 +77,10 @@ impl<'a> Attempt<'a> {
         if is_first {
             self.pins.create()?;
         }
-        let mut ebpf = program::open(Constants { slot, log_level: request.log_level }, self.pins)?;
+        let seed = if is_first { program::seed()? } else { Maps::open(self.pins)?.rules()?.seed() };
+        let mut ebpf = program::open(Constants { slot, seed, log_level: request.log_level }, self.pins)?;
         if is_first {
+            Maps::open(self.pins)?.set_rules(Rules::new(Preset::default().judgement(), seed))?;
             maps::write_schema(self.pins)?;
         }
         let record = Interface::new(target.index, target.guardable()?, request.policy, clock::now()?);
@@ -89,9 +92,9 @@ impl<'a> Attempt<'a> {
     /// Allows those that are not allowed already.
     fn allow(&mut self, prefixes: &[Prefix]) -> anyhow::Result<()> {
         let mut maps = Maps::open(self.pins)?;
+        let entry = Listed::new(clock::seconds()?, None);
         for prefix in prefixes {
-            if !maps.is_allowed(prefix)? {
-                maps.allow(prefix, allowed_now())?;
+            if maps.enlist(List::Allowed, prefix, entry)? {
                 self.allowed.push(*prefix);
             }
         }
@@ -114,10 +117,7 @@ impl<'a> Attempt<'a> {
             }
             maps.free_slot(*slot)?;
         }
-        for prefix in &self.allowed {
-            maps.disallow(prefix)?;
-        }
-        Ok(())
+        maps.strike(List::Allowed, &self.allowed)
     }
 }
 

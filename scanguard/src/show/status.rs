@@ -13,7 +13,7 @@ pub(crate) struct Status {
     /// One entry for each pinned link.
     pub(crate) interfaces: Vec<InterfaceStatus>,
     /// How many prefixes are allowed.
-    pub(crate) allowed: usize,
+    pub(crate) allowed: u32,
     /// By which contract the maps were made.
     pub(crate) schema: u32,
 }
@@ -89,7 +89,7 @@ impl Show for Status {
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Line<'a> {
     Interface(&'a InterfaceStatus),
-    Maps { allowed: usize, schema: u32 },
+    Maps { allowed: u32, schema: u32 },
 }
 
 #[cfg(test)]
