@@ -64,7 +64,7 @@ pub enum Note {
     Banned = 3,
     /// A source should have been banned, but the table of bans was full.
     BansFull = 4,
-    /// A source was pushed out by another before it made a second contact.
+    /// A source was pushed out by another before it could make a second contact, within a minute of its first.
     Crowded = 5,
 }
 

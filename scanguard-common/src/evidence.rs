@@ -16,14 +16,16 @@ mod decay;
 mod kind;
 mod knock;
 mod pending;
+mod quoted;
 mod source;
 mod trail;
 mod witness;
 
 pub use decay::{decayed, half_life_factor};
 pub use kind::{Kind, Weights};
-pub use knock::{Knock, Visitor};
+pub use knock::{CROWDED_WITHIN, Knock, Visitor};
 pub use pending::ANSWER_WITHIN;
-pub use source::{FILTER_BITS, Source};
+pub use quoted::name_quoted;
+pub use source::{REMEMBERED, Source};
 pub use trail::{Entry, TRAIL_LENGTH, Trail};
 pub use witness::{Contact, Tables, Trial, Verdict, witness};

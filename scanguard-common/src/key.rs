@@ -23,7 +23,7 @@ pub const MAPPED_PREFIX_BITS: u8 = 96;
 
 impl Address {
     /// An IPv4 address.
-    pub fn v4(address: [u8; 4]) -> Address {
+    pub const fn v4(address: [u8; 4]) -> Address {
         Address([0, 0, u32::from_ne_bytes([0, 0, 0xff, 0xff]), u32::from_ne_bytes(address)])
     }
 

@@ -31,7 +31,10 @@ pub(crate) fn hold<C: EbpfContext>(
     let contact = Contact::new(packet, (kind, cause, 0), key, Seconds::of(now()));
     match witness(&mut Ledger, &contact, rules.judgement()) {
         Verdict::Noted => {}
-        Verdict::Displaced => report::note(Note::Crowded),
+        Verdict::Displaced => {
+            report::note(Note::Crowded);
+            report::crowd(ctx, interface, cause, packet);
+        }
         Verdict::Banned(seconds) => {
             report::note(Note::Banned);
             report::send(ctx, interface, cause, packet, News::Banned { seconds }.numbers());
@@ -87,7 +90,7 @@ impl Tables for Ledger {
     }
 
     fn spares(&mut self, source: Address) -> bool {
-        source.is_link_local() || allows(source) || maps::SPARED.get_ptr(source.words()).is_some()
+        allows(source) || maps::SPARED.get_ptr(source.words()).is_some()
     }
 
     fn last_ban(&mut self, source: Address) -> Option<Ban> {

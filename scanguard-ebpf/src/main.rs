@@ -20,7 +20,7 @@ use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::cause::Cause;
 use scanguard_common::decide::decide;
-use scanguard_common::evidence::Kind;
+use scanguard_common::evidence::{Kind, name_quoted};
 use scanguard_common::frame::Frame as _;
 use scanguard_common::parse::{Packet, parse};
 use scanguard_common::refusal::{Leaving, Refusal, leaving, silence};
@@ -73,6 +73,9 @@ fn scanguard_out(ctx: TcContext) -> i32 {
                     remember::refusal(cause, &packet);
                     packet.turn_round();
                     report::tell(&ctx, interface, cause, &packet);
+                    if cause == Cause::UnreachableSilenced {
+                        quoted(&frame, &mut packet);
+                    }
                     if let Some(kind) = Kind::of(cause) {
                         ledger::hold(&ctx, interface, (kind, cause), &packet);
                     }
@@ -96,6 +99,12 @@ fn understand(frame: &PacketMemory) -> Result<Packet, Cause> {
 #[inline(never)]
 fn refuse(refusal: Refusal, packet: &Packet, memory: &Outgoing<'_>) -> Option<Cause> {
     silence(refusal, packet, memory)
+}
+
+/// Says of an error that was turned away which packet it is about.
+#[inline(never)] // seldom called, and it would take a part of the stack of those who are called often
+fn quoted(frame: &PacketMemory, error: &mut Packet) {
+    name_quoted(frame, error);
 }
 
 /// The programs use helpers that the kernel offers only to programs under a licence compatible with the

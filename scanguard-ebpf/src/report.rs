@@ -40,6 +40,22 @@ pub(crate) fn tell<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, cause: Cau
     }
 }
 
+/// Tells, once in a while, that so many sources come at once that some are forgotten.
+#[inline(never)] // seldom called, and its event would take a part of the stack of those who are called often
+pub(crate) fn crowd<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, cause: Cause, packet: &Packet) {
+    // One gate for the whole crowd: which one, nobody outside knows.
+    let spread = maps::HASH_SEED.load();
+    let Some(gate) = gate_of(spread) else { return };
+    // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
+    let (next, answer) = unsafe { gate.read() }.ask(spread, now());
+    // SAFETY: as above.
+    unsafe { gate.write(next) };
+    match answer {
+        Answer::Fold => {}
+        Answer::Tell { .. } => send(ctx, interface, cause, packet, News::Crowded.numbers()),
+    }
+}
+
 /// Sends one event on its way to user space: the [`News::numbers`] of what happened.
 pub(crate) fn send<C: EbpfContext>(
     ctx: &C,
@@ -66,8 +82,12 @@ pub(crate) fn gate(packet: &Packet, cause: Cause) -> (u64, Option<*mut EventGate
     let edition = maps::RULES.get(0).map_or(0, Rules::edition);
     let seed = maps::HASH_SEED.load() ^ (u64::from(edition) << 8 | u64::from(cause.index()));
     let spread = spread_pair(packet.source, packet.destination, seed);
+    (spread, gate_of(spread))
+}
+
+fn gate_of(spread: u64) -> Option<*mut EventGate> {
     let slot = u32::try_from(spread % u64::from(EVENT_GATES)).unwrap_or_default();
-    (spread, maps::EVENT_GATES.get_ptr_mut(slot))
+    maps::EVENT_GATES.get_ptr_mut(slot)
 }
 
 /// Counts one more of these.

@@ -26,8 +26,8 @@ const _: () = assert!(size_of::<Knock>() == 16);
 pub enum Visitor {
     /// Somebody who was not here before, or so long ago that it does not count, or whom somebody else pushed out.
     Stranger {
-        /// Whether another was pushed out.
-        displaced: bool,
+        /// Whether another was pushed out who had just come.
+        crowds: bool,
     },
     /// Somebody who repeats the one contact that he has made.
     Same,
@@ -37,6 +37,10 @@ pub enum Visitor {
 
 /// How long the doorkeeper remembers, in seconds: longer than a scanner can wait who is to be caught at all.
 const REMEMBERS: u32 = 24 * 3_600;
+
+/// Who is pushed out sooner than this, in seconds, is pushed out by a crowd. Later that happens at quiet doors too: two
+/// of all sources of a day share a place sooner or later.
+pub const CROWDED_WITHIN: u32 = 60;
 
 impl Knock {
     /// Nobody.
@@ -50,11 +54,12 @@ impl Knock {
 
     /// Who this is to the doorkeeper, who remembers `self`.
     pub(super) fn greet(&self, spread: u64, contact: u32, now: Seconds) -> Visitor {
-        let is_remembered = *self != Knock::NOBODY && now.since(Seconds(self.at)) < REMEMBERS;
+        let waits_since = now.since(Seconds(self.at));
+        let is_remembered = *self != Knock::NOBODY && waits_since < REMEMBERS;
         match (is_remembered, self.tag == tag(spread)) {
             (true, true) if self.contact == contact => Visitor::Same,
             (true, true) => Visitor::Known,
-            (displaced, _) => Visitor::Stranger { displaced },
+            (_, _) => Visitor::Stranger { crowds: is_remembered && waits_since < CROWDED_WITHIN },
         }
     }
 
@@ -102,12 +107,13 @@ mod tests {
     #[test]
     fn a_second_contact_is_known_and_a_repeated_one_is_not() {
         let now = Seconds(100);
-        assert_eq!(Knock::default().greet(ONE, 1, now), Visitor::Stranger { displaced: false });
+        assert_eq!(Knock::default().greet(ONE, 1, now), Visitor::Stranger { crowds: false });
         let knock = Knock::new(ONE, &trial(Kind::Closed, now));
         assert_eq!(knock.greet(ONE, 1, now), Visitor::Same);
         assert_eq!(knock.greet(ONE, 2, now), Visitor::Known);
-        assert_eq!(knock.greet(OTHER, 2, now), Visitor::Stranger { displaced: true });
-        assert_eq!(knock.greet(ONE, 2, now.after(REMEMBERS)), Visitor::Stranger { displaced: false });
+        assert_eq!(knock.greet(OTHER, 2, now), Visitor::Stranger { crowds: true });
+        assert_eq!(knock.greet(OTHER, 2, now.after(CROWDED_WITHIN)), Visitor::Stranger { crowds: false });
+        assert_eq!(knock.greet(ONE, 2, now.after(REMEMBERS)), Visitor::Stranger { crowds: false });
     }
 
     #[test]

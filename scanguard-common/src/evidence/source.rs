@@ -6,14 +6,14 @@ use super::pending::Pending;
 use super::witness::Trial;
 use crate::time::Seconds;
 
-/// How many bits remember which contacts were made: one bit for each, so that now and then a new one is taken for an
-/// old one, in the source's favour.
-pub const FILTER_BITS: u32 = 128;
+/// How many contacts are remembered, so that repeating one of them is no news: the latest that were counted.
+///
+/// A repetition counts anew only after so many others in between. A scanner gains nothing by it, and of whoever is none
+/// most of those others were answered, which weighs more.
+pub const REMEMBERED: usize = 8;
 
-/// After so many contacts the filter is emptied: half full, it would take every second new one for an old one.
-const FILTER_HOLDS: u16 = 64;
-
-/// How many contacts can wait for their outcome at the same time; beyond it the oldest is forgotten.
+/// How many contacts can wait for their outcome at the same time. Beyond it the newest is not waited for: if it took the
+/// place of the oldest, whoever asks quickly enough would never be found to have got no answer.
 pub(super) const PENDING: usize = 3;
 
 /// The evidence about one source: one cache line.
@@ -31,7 +31,7 @@ pub struct Source {
     answered: u16,
     label: u8,
     kind: u8,
-    filter: [u32; 4],
+    remembered: [u16; REMEMBERED],
     pending: [Pending; PENDING],
 }
 
@@ -49,7 +49,7 @@ impl Source {
         answered: 0,
         label: 0,
         kind: 0,
-        filter: [0; 4],
+        remembered: [0; REMEMBERED],
         pending: [Pending::NONE; PENDING],
     };
 
@@ -94,7 +94,10 @@ impl Source {
             | Kind::OutOfState
             | Kind::Forged
             | Kind::Decoy
-            | Kind::Signature => self.is_first(trial.key) && self.count(trial.kind),
+            | Kind::Signature => {
+                self.wait_no_longer(trial.key);
+                self.is_first(trial.key) && self.count(trial.kind)
+            }
         }
     }
 
@@ -113,35 +116,33 @@ impl Source {
 
     /// Whether this contact was not counted yet, which it is from now on.
     fn is_first(&mut self, contact: u32) -> bool {
-        let bit = contact % FILTER_BITS;
-        let mask = 1 << (bit % u32::BITS);
-        let Some(word) = self.filter.get_mut((bit / u32::BITS) as usize) else { return false };
-        if *word & mask != 0 {
+        if self.was_counted(contact) {
             return false;
         }
-        *word |= mask;
-        self.contacts = self.contacts.wrapping_add(1);
-        if self.contacts.is_multiple_of(FILTER_HOLDS) {
-            self.filter = [0; 4];
+        if let Some(place) = self.remembered.get_mut(usize::from(self.contacts) % REMEMBERED) {
+            *place = mark(contact);
         }
+        self.contacts = self.contacts.wrapping_add(1);
         true
     }
 
     /// Whether this contact was counted already.
     fn was_counted(&self, contact: u32) -> bool {
-        let bit = contact % FILTER_BITS;
-        self.filter.get((bit / u32::BITS) as usize).is_some_and(|word| word >> (bit % u32::BITS) & 1 != 0)
+        self.remembered.contains(&mark(contact))
     }
 
     fn wait(&mut self, trial: &Trial) {
         if self.was_counted(trial.key) || self.awaits(trial.key) {
             return;
         }
-        let waiting = Pending::new(trial.key, trial.port, trial.at);
-        let free = self.pending.iter_mut().find(|place| place.is_free());
-        match free {
-            Some(place) => *place = waiting,
-            None => self.pending = [self.pending[1], self.pending[2], waiting],
+        if let Some(place) = self.pending.iter_mut().find(|place| place.is_free()) {
+            *place = Pending::new(trial.key, trial.port, trial.at);
+        }
+    }
+
+    fn wait_no_longer(&mut self, contact: u32) {
+        if let Some(place) = self.pending.iter_mut().find(|waiting| waiting.is(contact)) {
+            *place = Pending::NONE;
         }
     }
 
@@ -157,10 +158,10 @@ impl Source {
         }
     }
 
-    /// Begins anew, as is done when it was banned: a ban is the answer to all that was held against it.
+    /// Begins anew, as is done when it was judged: a ban is the answer to all that was held against it.
     pub(super) fn forgive(&mut self) {
         self.score = 0;
-        self.filter = [0; 4];
+        self.remembered = [0; REMEMBERED];
         self.pending = [Pending::NONE; PENDING];
     }
 
@@ -198,4 +199,10 @@ impl Source {
     pub fn kind(&self) -> Kind {
         Kind::from_number(self.kind)
     }
+}
+
+/// The half of a contact's spread by which it is remembered. Never 0, which is none.
+fn mark(contact: u32) -> u16 {
+    let [.., low, high] = contact.to_le_bytes();
+    u16::from_le_bytes([low, high]).max(1)
 }

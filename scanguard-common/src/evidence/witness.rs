@@ -71,7 +71,8 @@ pub trait Tables {
     /// Writes down what moved a score.
     fn write(&mut self, source: Address, entry: Entry);
 
-    /// Whether a source is never to be banned: it is allowed, or this host depends on it.
+    /// Whether a source is never to be banned: it is allowed, or this host depends on it. Link-local sources are never
+    /// banned anyway.
     fn spares(&mut self, source: Address) -> bool;
 
     /// The last ban of a source.
@@ -86,7 +87,8 @@ pub trait Tables {
 pub enum Verdict {
     /// Nothing that others need to know.
     Noted,
-    /// The source was a stranger, and another was forgotten for it.
+    /// The source was a stranger, and another who had come less than [`CROWDED_WITHIN`](super::CROWDED_WITHIN) seconds
+    /// before was forgotten for it.
     Displaced,
     /// The source is banned from now on, for so many seconds.
     Banned(u32),
@@ -98,22 +100,25 @@ pub enum Verdict {
 #[inline(always)] // one frame on the BPF stack less than a call, where three of them and the caller's have to fit
 pub fn witness<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> Verdict {
     if tables.source(contact.source).is_none() {
+        // A contact that is enough by itself needs no record.
+        if Weights::against(contact.trial.kind) >= rules.threshold {
+            return ban(tables, contact, rules);
+        }
         match introduce(tables, contact) {
             Introduction::Known => {}
-            // A contact that is enough by itself needs no record.
-            Introduction::Stranger { .. } if Weights::against(contact.trial.kind) >= rules.threshold => {
-                return ban(tables, contact, rules);
-            }
-            Introduction::Stranger { displaced: true } => return Verdict::Displaced,
-            Introduction::Stranger { displaced: false } | Introduction::Nobody => return Verdict::Noted,
+            Introduction::Crowd => return Verdict::Displaced,
+            Introduction::Nobody => return Verdict::Noted,
         }
     }
     if is_over(tables, contact, rules) { ban(tables, contact, rules) } else { Verdict::Noted }
 }
 
 enum Introduction {
+    /// The source has a record now.
     Known,
-    Stranger { displaced: bool },
+    /// It waits at the door, in the place of another who had just come.
+    Crowd,
+    /// There is nothing to be done about it.
     Nobody,
 }
 
@@ -126,9 +131,9 @@ fn introduce<T: Tables>(tables: &mut T, contact: &Contact) -> Introduction {
         Visitor::Stranger { .. } | Visitor::Known if contact.trial.kind == Kind::Answered => {
             Introduction::Nobody
         }
-        Visitor::Stranger { displaced } => {
+        Visitor::Stranger { crowds } => {
             *place = Knock::new(spread, &contact.trial);
-            Introduction::Stranger { displaced }
+            if crowds { Introduction::Crowd } else { Introduction::Nobody }
         }
         Visitor::Same => {
             *place = place.ended(contact.trial.kind);
@@ -182,16 +187,17 @@ fn weigh<T: Tables>(tables: &mut T, source: Address, trial: &Trial, complete: im
 
 fn ban<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> Verdict {
     let now = contact.trial.at;
-    let last = tables.last_ban(contact.source).unwrap_or_default();
-    if last.holds(now) || tables.spares(contact.source) {
-        return Verdict::Noted;
-    }
-    let mut label = contact.label;
+    let (mut kind, mut label) = (contact.trial.kind, contact.label);
     if let Some(record) = tables.source(contact.source) {
-        label = record.label();
+        (kind, label) = (record.kind(), record.label());
+        // Also while a ban holds, or who is never banned: what was judged once is not judged again.
         record.forgive();
     }
-    let ban = last.again(contact.trial.kind, label, rules.terms, now);
+    let last = tables.last_ban(contact.source).unwrap_or_default();
+    if last.holds(now) || contact.source.is_link_local() || tables.spares(contact.source) {
+        return Verdict::Noted;
+    }
+    let ban = last.again(kind, label, rules.terms, now);
     if tables.keep_ban(contact.source, ban) {
         Verdict::Banned(ban.until().since(ban.since()))
     } else {

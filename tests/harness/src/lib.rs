@@ -10,8 +10,10 @@
 //! - [`Scoreboard`] is what every technique of scanners learns, measured.
 //! - [`Relay`] is a bad cable: it loses, doubles and reorders frames.
 //! - [`World`] knows what a guarded host should do with a frame, and [`Traffic`] writes frames of every kind to ask.
+//! - [`Books`] is where the engine keeps evidence, as plain maps.
 //! - [`Random`] makes every generated run repeatable.
 
+mod books;
 mod host;
 mod lab;
 mod middle;
@@ -29,6 +31,7 @@ mod service;
 mod traffic;
 mod world;
 
+pub use books::Books;
 pub use host::Host;
 pub use lab::{GUARDED_MAC, GUARDED_V4, GUARDED_V6, INTERFACE, Lab, OUTSIDE_MAC, OUTSIDE_V4, OUTSIDE_V6};
 pub use middle::{FAR, NEAR};
