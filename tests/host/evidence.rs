@@ -133,6 +133,16 @@ fn an_answer_or_a_refusal_in_time_settles_what_was_asked() {
 }
 
 #[test]
+fn what_is_settled_makes_room_for_others_to_wait() {
+    let mut books = books();
+    let settled: Vec<_> =
+        (1..4).flat_map(|number| [(number, Kind::Asked), (number, Kind::Answered)]).collect();
+    after(&mut books, &settled, START);
+    after(&mut books, &[(5, Kind::Asked), (6, Kind::Asked), (7, Kind::Asked)], START.after(1));
+    assert_eq!(after(&mut books, &[(8, Kind::Asked)], START.after(6)).1, [6, 3, 3]);
+}
+
+#[test]
 fn the_first_contact_can_be_settled_before_the_second_comes() {
     for (kind, settled) in [(Kind::Answered, [2, 1, 1]), (Kind::Closed, [2, 2, 0])] {
         let mut books = books();

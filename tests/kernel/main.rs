@@ -2,6 +2,7 @@
 
 mod conversation;
 mod guard;
+mod ledger;
 mod nmap;
 
 mod allowlist;
@@ -14,6 +15,7 @@ mod lifetime;
 mod portable;
 mod readme;
 mod refusals;
+mod scanners;
 mod scans;
 mod scoreboard;
 mod silence;

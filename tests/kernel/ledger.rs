@@ -1,0 +1,126 @@
+//! What the program in the kernel wrote down of sources, read from its maps.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use aya::Pod;
+use aya::maps::{Array, HashMap, Map, MapData, MapError};
+use scanguard_common::ban::Ban;
+use scanguard_common::evidence::{Entry, Source, Trail};
+use scanguard_common::key::Address;
+use scanguard_common::policy::{Judgement, PortRule};
+use scanguard_common::schema::{Interface, Rules};
+use scanguard_harness::Host;
+
+const MAPS: &str = "/sys/fs/bpf/scanguard/maps";
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(10);
+
+/// A record of the program as map memory.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wire<T>(pub(crate) T);
+
+// SAFETY: a `repr(C)` record of integers without padding, of which every bit pattern is a value.
+unsafe impl Pod for Wire<Interface> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<Rules> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<PortRule> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<Source> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<Ban> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<Trail> {}
+
+/// The pinned maps of a guarded host.
+pub(crate) struct Ledger<'a> {
+    host: &'a Host,
+}
+
+impl<'a> Ledger<'a> {
+    /// Those of this host.
+    pub(crate) fn of(host: &'a Host) -> Ledger<'a> {
+        Ledger { host }
+    }
+
+    /// What is known of a source.
+    pub(crate) fn source(&self, source: IpAddr) -> Result<Option<Source>> {
+        self.found("SOURCES", source)
+    }
+
+    /// What moved its score last, in order.
+    pub(crate) fn trail(&self, source: IpAddr) -> Result<Vec<Entry>> {
+        let trail: Option<Trail> = self.found("TRAILS", source)?;
+        Ok(trail.iter().flat_map(|trail| trail.entries().copied()).collect())
+    }
+
+    /// The last ban of a source.
+    pub(crate) fn ban(&self, source: IpAddr) -> Result<Option<Ban>> {
+        self.found("BANNED", source)
+    }
+
+    /// Waits for the ban of a source.
+    pub(crate) fn ban_comes(&self, source: IpAddr) -> Result<Ban> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(ban) = self.ban(source)? {
+                return Ok(ban);
+            }
+            ensure!(Instant::now() < deadline, "{source} was not banned: {:?}", self.source(source)?);
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// How many sources have records, and how many have bans.
+    pub(crate) fn sizes(&self) -> Result<[usize; 2]> {
+        let sources: HashMap<MapData, [u32; 4], Wire<Source>> = self.open("SOURCES")?;
+        let bans: HashMap<MapData, [u32; 4], Wire<Ban>> = self.open("BANNED")?;
+        Ok([sources.keys().count(), bans.keys().count()])
+    }
+
+    /// Judges by other rules from now on.
+    pub(crate) fn judge_by(&self, judgement: Judgement) -> Result<()> {
+        let mut rules: Array<MapData, Wire<Rules>> = self.open("RULES")?;
+        let Wire(before) = rules.get(&0, 0)?;
+        Ok(rules.set(0, Wire(before.with_judgement(judgement)), 0)?)
+    }
+
+    /// Says something of a port.
+    pub(crate) fn set_port_rule(&self, port: u16, rule: PortRule) -> Result<()> {
+        let mut rules: Array<MapData, Wire<PortRule>> = self.open("PORT_RULES")?;
+        Ok(rules.set(port.into(), Wire(rule), 0)?)
+    }
+
+    fn found<T: Copy>(&self, name: &str, source: IpAddr) -> Result<Option<T>>
+    where
+        Wire<T>: Pod,
+    {
+        let map: HashMap<MapData, [u32; 4], Wire<T>> = self.open(name)?;
+        found(map.get(&key(source).words(), 0))
+    }
+
+    fn open<M: TryFrom<Map, Error = MapError>>(&self, name: &str) -> Result<M> {
+        let data = self.host.within(|| MapData::from_pin(format!("{MAPS}/{name}")));
+        Ok(M::try_from(Map::from_map_data(data.with_context(|| format!("opening {name}"))?)?)?)
+    }
+}
+
+/// An entry, where there is one.
+pub(crate) fn found<T>(entry: Result<Wire<T>, MapError>) -> Result<Option<T>> {
+    match entry {
+        Ok(Wire(value)) => Ok(Some(value)),
+        Err(MapError::KeyNotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// By which address a source is known: over IPv6 its network.
+pub(crate) fn key(source: IpAddr) -> Address {
+    match source {
+        IpAddr::V4(source) => Address::v4(source.octets()),
+        IpAddr::V6(source) => Address::v6(source.octets()).network(),
+    }
+}
