@@ -25,6 +25,9 @@ use network::{Family, Network};
 use transport::{Ports, Transport};
 
 /// One frame, understood: everything a decision may need.
+///
+/// The family stands first for the same reason as in `Network`.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// Which IP.

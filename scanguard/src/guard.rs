@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use aya::Ebpf;
 use aya::programs::{XdpMode, loaded_programs};
-use scanguard_common::policy::Policy;
+use scanguard_common::policy::{Judgement, Policy};
 use scanguard_common::schema::InterfaceSlot;
 
 use self::attempt::Attempt;
@@ -32,6 +32,8 @@ pub(crate) struct Request<'a> {
     pub(crate) allow: &'a [Prefix],
     /// What the operator chose for all of them.
     pub(crate) policy: Policy,
+    /// By which rules evidence is judged; `None` leaves them as they are.
+    pub(crate) judgement: Option<Judgement>,
     /// Which of the program's own messages to keep in it.
     pub(crate) log_level: u8,
 }

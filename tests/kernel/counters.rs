@@ -40,7 +40,7 @@ const PROBES: [Probe; 12] = [
 #[test]
 fn every_probe_is_counted_once_with_its_bytes_under_its_own_cause() -> Result<()> {
     let lab = Lab::new()?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let guard = Guard::attached_with(&lab.guarded, "--preset off --closed-ports ingress")?;
     let injector = Injector::on(&lab.outside, INTERFACE)?;
     let before = guard.counts()?;
 

@@ -2,7 +2,7 @@
 
 use aya::programs::XdpMode;
 use clap::ValueEnum;
-use scanguard_common::policy::{ClosedPorts, Policy};
+use scanguard_common::policy::{ClosedPorts, Policy, Preset};
 
 use crate::error::Error;
 use crate::guard::{self, Request};
@@ -30,6 +30,11 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Closed::Auto, value_name = "WHERE")]
     closed_ports: Closed,
 
+    /// How soon a source counts as a scanner and is banned (off: never), for all guarded interfaces; where none is
+    /// chosen, what was chosen before holds, and at first balanced
+    #[arg(long, value_enum)]
+    preset: Option<Strictness>,
+
     /// Addresses and prefixes that are never dropped, from the first packet on, like 192.0.2.7 or 2001:db8::/32
     #[arg(long, value_name = "CIDR", num_args = 1.., value_delimiter = ',')]
     allow: Vec<String>,
@@ -48,6 +53,25 @@ enum Closed {
     Ingress,
     Egress,
     Pass,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Strictness {
+    Tolerant,
+    Balanced,
+    Sensitive,
+    Off,
+}
+
+impl From<Strictness> for Preset {
+    fn from(typed: Strictness) -> Preset {
+        match typed {
+            Strictness::Tolerant => Preset::Tolerant,
+            Strictness::Balanced => Preset::Balanced,
+            Strictness::Sensitive => Preset::Sensitive,
+            Strictness::Off => Preset::Off,
+        }
+    }
 }
 
 impl From<Closed> for ClosedPorts {
@@ -87,7 +111,8 @@ impl Args {
             Mode::Native => Some(XdpMode::Driver),
             Mode::Generic => Some(XdpMode::Skb),
         };
-        Request { names: &self.interfaces, mode, allow, policy: self.policy(), log_level }
+        let judgement = self.preset.map(|preset| Preset::from(preset).judgement());
+        Request { names: &self.interfaces, mode, allow, policy: self.policy(), judgement, log_level }
     }
 }
 
@@ -125,6 +150,15 @@ mod tests {
         for choice in ClosedPorts::ALL {
             let line = format!("eth0 --closed-ports {}", choice.name());
             assert_eq!(parsed(&line).policy().closed_ports, choice);
+        }
+    }
+
+    #[test]
+    fn how_strict_to_be_is_left_as_it_was_unless_chosen() {
+        assert_eq!(parsed("eth0").request(&[], 0).judgement, None);
+        for preset in Preset::BANNING.into_iter().chain([Preset::Off]) {
+            let line = format!("eth0 --preset {}", preset.name());
+            assert_eq!(parsed(&line).request(&[], 0).judgement, Some(preset.judgement()));
         }
     }
 

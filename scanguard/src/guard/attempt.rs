@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use aya::Ebpf;
 use aya::programs::XdpMode;
-use scanguard_common::policy::Preset;
+use scanguard_common::policy::{Judgement, Preset};
 use scanguard_common::schema::{Interface, InterfaceSlot, Listed, Rules};
 
 use super::{Attached, Request, foreign_program};
@@ -26,12 +26,13 @@ pub(super) struct Attempt<'a> {
     slots: Vec<InterfaceSlot>,
     names: Vec<String>,
     allowed: Vec<Prefix>,
+    judged_before: Option<Judgement>,
 }
 
 impl<'a> Attempt<'a> {
     /// Nothing was done yet; whether our pins exist already decides what taking back means.
     pub(super) fn new(pins: &'a Pins, existed: bool) -> Attempt<'a> {
-        Attempt { pins, existed, slots: Vec::new(), names: Vec::new(), allowed: Vec::new() }
+        Attempt { pins, existed, slots: Vec::new(), names: Vec::new(), allowed: Vec::new(), judged_before: None }
     }
 
     /// Guards all of these interfaces. Where it fails, the caller takes it back.
@@ -48,6 +49,7 @@ impl<'a> Attempt<'a> {
             ready.push((*target, slot, self.prepare(target, slot, request)?));
         }
         self.allow(request.allow)?;
+        self.judge(request.judgement)?;
         let mut attached = Vec::new();
         for (target, slot, mut ebpf) in ready {
             let mode = put_on(&mut ebpf, target, request.mode, &self.pins.link(slot), output)?;
@@ -89,6 +91,15 @@ impl<'a> Attempt<'a> {
         Ok(ebpf)
     }
 
+    /// Judges evidence by these rules from now on.
+    fn judge(&mut self, judgement: Option<Judgement>) -> anyhow::Result<()> {
+        let Some(judgement) = judgement else { return Ok(()) };
+        let mut maps = Maps::open(self.pins)?;
+        let rules = maps.rules()?;
+        self.judged_before = Some(*rules.judgement());
+        maps.set_rules(rules.with_judgement(judgement))
+    }
+
     /// Allows those that are not allowed already.
     fn allow(&mut self, prefixes: &[Prefix]) -> anyhow::Result<()> {
         let mut maps = Maps::open(self.pins)?;
@@ -116,6 +127,10 @@ impl<'a> Attempt<'a> {
                 self.pins.remove_link(*slot)?;
             }
             maps.free_slot(*slot)?;
+        }
+        if let Some(judgement) = self.judged_before {
+            let rules = maps.rules()?;
+            maps.set_rules(rules.with_judgement(judgement))?;
         }
         maps.strike(List::Allowed, &self.allowed)
     }
