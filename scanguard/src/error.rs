@@ -53,6 +53,13 @@ pub enum Error {
         why: String,
     },
 
+    /// The BPF file system is mounted so that nothing can be pinned there.
+    #[error("{path}: the BPF file system is mounted read-only; `mount -o remount,rw {path}` mends that")]
+    ReadOnlyBpffs {
+        /// Where it is.
+        path: &'static str,
+    },
+
     /// The kernel is too old, or was built without something.
     #[error("the kernel (Linux {kernel}) lacks {what}; Linux 5.10 or newer is needed")]
     KernelLacks {
@@ -209,7 +216,7 @@ impl Error {
                 Exit::UnsuitableInterface
             }
             Error::NoPrivileges { .. } | Error::NotPermitted { .. } => Exit::NoPrivileges,
-            Error::NoBpffs { .. } => Exit::NoBpffs,
+            Error::NoBpffs { .. } | Error::ReadOnlyBpffs { .. } => Exit::NoBpffs,
             Error::KernelLacks { .. } => Exit::KernelLacks,
             Error::Refused { .. } => Exit::Refused,
             Error::InvalidCidr { .. } => Exit::InvalidCidr,

@@ -44,7 +44,7 @@ exits! {
     3  UnknownInterface "unknown-interface" "no such interface";
     4  UnsuitableInterface "unsuitable-interface" "loopback, not Ethernet, or a driver without the mode";
     5  NoPrivileges "no-privileges" "not allowed to load programs into the kernel";
-    6  NoBpffs "no-bpffs" "the BPF file system is not mounted and cannot be";
+    6  NoBpffs "no-bpffs" "the BPF file system is not mounted and cannot be, or is read-only";
     7  KernelLacks "kernel-lacks" "the kernel lacks a feature";
     8  Refused "refused" "the kernel's verifier refused the program";
     9  InvalidCidr "invalid-cidr" "not an address and not a prefix";

@@ -59,7 +59,7 @@ impl Attached {
 
 /// Guards all these interfaces, or none: what was done before a failure is taken back.
 pub(crate) async fn attach(request: &Request<'_>, output: &mut Output<'_>) -> anyhow::Result<Vec<Attached>> {
-    privilege::require()?;
+    privilege::require_to_load()?;
     find(request.names, &Interfaces::read().await?)?;
     kernel::require_links()?;
     program::object()?;
@@ -191,7 +191,7 @@ fn remove_stale(pins: &Pins, guarded: &[Guarded], output: &mut Output<'_>) -> an
     for entry in guarded.iter().filter(|entry| entry.is_stale()) {
         pins.remove_link(entry.slot)?;
         Maps::open(pins)?.free_slot(entry.slot)?;
-        output.word(format_args!("removed what was left of an interface that is gone"))?;
+        output.word("removed what was left of an interface that is gone");
     }
     Ok(())
 }

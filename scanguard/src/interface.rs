@@ -9,6 +9,7 @@ use scanguard_common::parse::link::MacAddress;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::netlink;
 
 /// One interface of this network namespace.
 #[derive(Clone, Debug)]
@@ -133,11 +134,10 @@ pub(crate) struct Interfaces(Vec<NetworkInterface>);
 impl Interfaces {
     /// Asks the kernel.
     pub(crate) async fn read() -> anyhow::Result<Interfaces> {
-        let (connection, handle, _) = rtnetlink::new_connection().context("opening an rtnetlink socket")?;
-        let connection = tokio::spawn(connection);
-        let links: Result<Vec<LinkMessage>, _> = handle.link().get().execute().try_collect().await;
-        connection.abort();
-        let links = links.context("listing network interfaces")?;
+        let links: Vec<LinkMessage> =
+            netlink::ask(async |handle| handle.link().get().execute().try_collect().await)
+                .await
+                .context("listing network interfaces")?;
         Ok(Interfaces(links.into_iter().map(NetworkInterface::from_message).collect()))
     }
 

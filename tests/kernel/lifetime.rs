@@ -125,11 +125,11 @@ fn a_driver_without_xdp_is_guarded_in_generic_mode_and_that_is_said() -> Result<
 }
 
 /// Starts `scanguard run` and waits until it guards.
-fn start_run(guard: &Guard<'_>) -> Result<Process> {
+pub(crate) fn start_run(guard: &Guard<'_>) -> Result<Process> {
     await_run(guard.spawn(&format!("run {INTERFACE}"))?)
 }
 
-fn await_run(run: Process) -> Result<Process> {
+pub(crate) fn await_run(run: Process) -> Result<Process> {
     let deadline = Instant::now() + LIMIT;
     while !run.stderr().contains("until Ctrl-C") {
         ensure!(Instant::now() < deadline, "`scanguard run` does not begin: {}", run.stderr());

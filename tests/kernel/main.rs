@@ -4,6 +4,7 @@ mod conversation;
 mod guard;
 mod nmap;
 
+mod adversity;
 mod allowlist;
 mod budget;
 mod counters;

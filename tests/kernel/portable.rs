@@ -6,6 +6,7 @@ mod talk;
 mod agreement;
 mod load;
 mod netem;
+mod second_door;
 mod smoke;
 mod vlan;
 mod vrf;

@@ -50,7 +50,7 @@ impl Args {
             What::Add { prefixes } => add(&understood(prefixes)?).await,
             What::Remove { prefixes } => remove(&understood(prefixes)?).await,
             What::List { json } => {
-                let list = Allowlist(Maps::open(&pins_in_use()?)?.allowed()?);
+                let list = Allowlist(Maps::open(&pins_in_use().await?)?.allowed()?);
                 Ok(list.show(*json, output.data)?)
             }
         }
@@ -63,7 +63,7 @@ fn understood(given: &[String]) -> anyhow::Result<Vec<Prefix>> {
 }
 
 async fn add(prefixes: &[Prefix]) -> anyhow::Result<()> {
-    let pins = pins_in_use()?;
+    let pins = pins_in_use().await?;
     let _lock = Lock::take().await?;
     let mut maps = Maps::open(&pins)?;
     for prefix in prefixes {
@@ -76,7 +76,7 @@ async fn add(prefixes: &[Prefix]) -> anyhow::Result<()> {
 
 /// Removes all or none: the first that is not on the list is an error before anything is removed.
 async fn remove(prefixes: &[Prefix]) -> anyhow::Result<()> {
-    let pins = pins_in_use()?;
+    let pins = pins_in_use().await?;
     let _lock = Lock::take().await?;
     let mut maps = Maps::open(&pins)?;
     for prefix in prefixes {

@@ -34,7 +34,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) async fn run(&self, output: &mut Output<'_>, stop: &mut Stop) -> anyhow::Result<()> {
-        let pins = pins_in_use()?;
+        let pins = pins_in_use().await?;
         let mut events = Events::open(&pins)?;
         let mut names = Names::read(&pins).await?;
         let mut ticks = tokio::time::interval(NAMES_LAST);
@@ -44,7 +44,8 @@ impl Args {
                 () = stop.asked() => break,
                 _ = ticks.tick() => {
                     if events.have_ended()? {
-                        return output.word(format_args!("everything was detached: no more events will come"));
+                        output.word("everything was detached: no more events will come");
+                        return Ok(());
                     }
                     names = Names::read(&pins).await?;
                 }

@@ -15,10 +15,11 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::guard::{self, Attached};
 use crate::guarded::{Guarded, survey};
+use crate::health::warning;
 use crate::interface::Interfaces;
 use crate::log;
 use crate::maps::Maps;
-use crate::output::Output;
+use crate::output::{Output, Printable};
 use crate::pin::Pins;
 use crate::stats::Stats;
 use crate::stop::Stop;
@@ -59,7 +60,7 @@ async fn watch(
     stop: &mut Stop,
 ) -> anyhow::Result<()> {
     for own in attached.iter_mut() {
-        output.word(format_args!("{}: guarded, in {} mode, until Ctrl-C", own.name, own.mode.name()))?;
+        output.word(format_args!("{}: guarded, in {} mode, until Ctrl-C", own.name, own.mode.name()));
         if verbose > 0 {
             show_messages(own)?;
         }
@@ -67,6 +68,7 @@ async fn watch(
     let pins = Pins::ours();
     let mut events = events(&pins, output)?;
     let mut names = Names::read(&pins).await?;
+    let mut warnings = Warnings::default();
     let mut summary = Summary::default();
     let mut ticks: Interval = interval(Duration::from_secs(1));
     loop {
@@ -74,11 +76,14 @@ async fn watch(
             () = stop.asked() => return Ok(()),
             _ = ticks.tick() => {
                 let guarded = own_of(&pins, attached).await?;
-                if guarded.is_empty() {
-                    return output.word(format_args!("another command detached everything that this one guarded"));
+                if guarded.iter().all(Guarded::is_stale) {
+                    output.word("nothing is left of what this command guarded: it was detached or deleted");
+                    return Ok(());
                 }
                 names = Names::read(&pins).await?;
-                summary.tell(&Stats::read(&Maps::open(&pins)?, &guarded)?, output)?;
+                let maps = Maps::open(&pins)?;
+                warnings.tell(&guarded, &maps, &pins, output).await?;
+                summary.tell(&Stats::read(&maps, &guarded)?, output)?;
             }
             event = next(&mut events) => names.tell(&event?, false, output)?,
         }
@@ -90,7 +95,7 @@ fn events(pins: &Pins, output: &mut Output<'_>) -> anyhow::Result<Option<Events>
     match Events::open(pins) {
         Ok(events) => Ok(Some(events)),
         Err(error) if matches!(error.downcast_ref(), Some(Error::EventsTaken { .. })) => {
-            output.word(format_args!("only counters are shown: {error:#}"))?;
+            output.word(format_args!("only counters are shown: {error:#}"));
             Ok(None)
         }
         Err(error) => Err(error),
@@ -127,6 +132,29 @@ fn show_messages(own: &mut Attached) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What is wrong with what is guarded, told when it begins.
+#[derive(Default)]
+struct Warnings(HashMap<u32, Option<String>>);
+
+impl Warnings {
+    async fn tell(
+        &mut self,
+        guarded: &[Guarded],
+        maps: &Maps,
+        pins: &Pins,
+        output: &mut Output<'_>,
+    ) -> anyhow::Result<()> {
+        for entry in guarded {
+            let now = warning(entry, maps, pins).await?;
+            if let (Some(warning), true) = (&now, self.0.get(&entry.slot.number()) != Some(&now)) {
+                output.word(format_args!("{}: {warning}", entry.label()));
+            }
+            self.0.insert(entry.slot.number(), now);
+        }
+        Ok(())
+    }
+}
+
 /// The line that tells of the counters.
 ///
 /// It is written where something was dropped, not where something passed: over ssh, each line is a packet that
@@ -143,7 +171,7 @@ impl Summary {
             let before = self.dropped.insert(interface.name.clone(), dropped.packets()).unwrap_or_default();
             let new = dropped.packets().saturating_sub(before);
             if new > 0 {
-                let name = &interface.name;
+                let name = Printable(&interface.name);
                 let (dropped, passed) = (dropped.packets(), passed.packets());
                 writeln!(output.data, "{name}: dropped {dropped} (+{new}), passed {passed}")?;
             }

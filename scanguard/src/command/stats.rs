@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use scanguard_common::cause::Cause;
 
 use super::pins_in_use;
@@ -24,7 +25,7 @@ use crate::stop::Stop;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only these interfaces
-    #[arg(value_name = "INTERFACE")]
+    #[arg(value_name = "INTERFACE", value_parser = NonEmptyStringValueParser::new())]
     interfaces: Vec<String>,
 
     /// One JSON object a line instead of a table
@@ -73,7 +74,7 @@ impl Args {
     }
 
     async fn show_once(&self, selection: &Selection, output: &mut Output<'_>) -> anyhow::Result<()> {
-        let pins = pins_in_use()?;
+        let pins = pins_in_use().await?;
         let guarded = self.chosen(&pins).await?;
         let stats = Stats::read(&Maps::open(&pins)?, &guarded)?;
         Ok(Shown { stats: &stats, selection }.show(self.json, output.data)?)

@@ -136,7 +136,7 @@ fn put_on(
         output.word(format_args!(
             "{name}: the driver cannot run XDP programs ({why}), so generic mode is used: it protects just as well, \
              but each frame costs more, because the kernel allocates memory for it before it is judged"
-        ))?;
+        ));
         mode = Mode::Generic;
         link = program::attach(ebpf, target.index, XdpMode::Skb);
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::table::{Side, Table};
 use super::{Show, json_line};
 use crate::interface::Mode;
+use crate::output::Printable;
 
 /// Everything that is attached and pinned.
 pub(crate) struct Status {
@@ -61,11 +62,12 @@ impl Show for Status {
         }
         table.write(out)?;
         for entry in &self.interfaces {
+            let name = Printable(&entry.interface);
             if let Some(closed_ports) = entry.closed_ports {
-                writeln!(out, "{}: closed ports are {closed_ports}", entry.interface)?;
+                writeln!(out, "{name}: closed ports are {closed_ports}")?;
             }
             if let Some(warning) = &entry.warning {
-                writeln!(out, "{}: {warning}", entry.interface)?;
+                writeln!(out, "{name}: {}", Printable(warning))?;
             }
         }
         writeln!(
