@@ -9,6 +9,7 @@ mod allowlist;
 mod budget;
 mod counters;
 mod events;
+mod flags;
 mod gateway;
 mod legitimate;
 mod lifetime;
