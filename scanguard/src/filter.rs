@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
-use rtnetlink::packet_core::Nla as _;
+use rtnetlink::packet_core::{Nla as _, NlasIterator};
 use rtnetlink::packet_route::tc::{TcAttribute, TcMessage, TcOption};
 
 use crate::netlink;
@@ -57,16 +57,14 @@ fn read(message: &TcMessage) -> Option<Filter> {
     Some(filter)
 }
 
-/// The name in an option of a filter of the kind `bpf`.
+/// The name in the options of a filter of the kind `bpf`, which come as one attribute that is not taken apart.
 fn program_name(option: &TcOption) -> Option<String> {
     /// From `linux/pkt_cls.h`.
     const TCA_BPF_NAME: u16 = 7;
-    let TcOption::Other(attribute) = option else { return None };
-    if attribute.kind() != TCA_BPF_NAME {
-        return None;
-    }
-    let mut bytes = vec![0; attribute.value_len()];
-    attribute.emit_value(&mut bytes);
-    let text = bytes.split(|byte| *byte == 0).next()?;
+    let TcOption::Other(options) = option else { return None };
+    let mut bytes = vec![0; options.value_len()];
+    options.emit_value(&mut bytes);
+    let name = NlasIterator::new(bytes.as_slice()).flatten().find(|option| option.kind() == TCA_BPF_NAME)?;
+    let text = name.value().split(|byte| *byte == 0).next()?;
     Some(String::from_utf8_lossy(text).into_owned())
 }
