@@ -13,6 +13,7 @@ mod flags;
 mod gateway;
 mod legitimate;
 mod lifetime;
+mod messages;
 mod portable;
 mod readme;
 mod refusals;
