@@ -38,3 +38,4 @@ mod prefix;
 mod privilege;
 mod show;
 mod stats;
+mod translation;

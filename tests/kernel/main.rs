@@ -21,3 +21,4 @@ mod scans;
 mod scoreboard;
 mod silence;
 mod traffic;
+mod translation;

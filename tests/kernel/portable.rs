@@ -8,5 +8,6 @@ mod load;
 mod netem;
 mod second_door;
 mod smoke;
+mod upper;
 mod vlan;
 mod vrf;

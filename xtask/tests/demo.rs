@@ -216,7 +216,7 @@ fn links_pinned_in(mounts: &Path) -> Result<Option<u32>> {
     }
     let link: Value =
         serde_json::from_slice(&answer.stdout).context("reading what bpftool says of a link")?;
-    let number = link["id"].as_u64().context("a link without a number")?;
+    let number = link.get("id").and_then(Value::as_u64).context("a link without a number")?;
     Ok(Some(u32::try_from(number)?))
 }
 

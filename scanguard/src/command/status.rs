@@ -16,6 +16,7 @@ use crate::pin::Pins;
 use crate::privilege;
 use crate::show::Show as _;
 use crate::show::status::{InterfaceStatus, Status};
+use crate::translation;
 
 /// Show which interfaces are guarded
 #[derive(Debug, clap::Args)]
@@ -34,10 +35,16 @@ impl Args {
             return Ok(());
         }
         let maps = Maps::open(&pins)?;
-        let guarded = survey(&pins, &Interfaces::read().await?)?;
+        let all = Interfaces::read().await?;
+        let guarded = survey(&pins, &all)?;
         let mut interfaces = Vec::new();
         for entry in &guarded {
-            interfaces.push(describe(entry, &maps, &pins).await?);
+            let translation = match &entry.place {
+                Place::Here { interface, .. } => translation::survey(interface, &all).await?,
+                Place::Elsewhere { .. } | Place::Gone => Vec::new(),
+            };
+            let translation = translation.iter().map(ToString::to_string).collect();
+            interfaces.push(InterfaceStatus { translation, ..describe(entry, &maps, &pins).await? });
         }
         let status = Status { interfaces, allowed: maps.allowed()?.len(), schema: SCHEMA };
         Ok(status.show(self.json, output.data)?)
@@ -58,6 +65,7 @@ async fn describe(entry: &Guarded, maps: &Maps, pins: &Pins) -> anyhow::Result<I
         program: entry.program,
         since: loaded_at(entry.program),
         closed_ports: closed_ports(entry, maps)?,
+        translation: Vec::new(),
         warning: warning(entry, maps, pins).await?,
     })
 }
