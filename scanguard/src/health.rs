@@ -43,7 +43,7 @@ fn changed_address(
     }
     let now = interface.mac.map_or_else(|| "none".into(), |mac| MacText(mac).to_string());
     Ok(Some(format!(
-        "its address changed from {} to {now}, so it is not protected; {}",
+        "its address changed from {} to {now}, so what comes in is not judged; {}",
         MacText(known),
         remedy(&interface.name)
     )))

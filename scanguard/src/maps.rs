@@ -1,5 +1,6 @@
 //! The pinned maps, typed. What each holds is told where they are made, in the eBPF program's `maps.rs`.
 
+use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 use std::path::Path;
 
@@ -230,18 +231,13 @@ impl Maps {
         Ok(entries)
     }
 
-    /// Whether exactly this prefix is on the allowlist.
-    pub(crate) fn is_allowed(&self, prefix: &Prefix) -> anyhow::Result<bool> {
-        Ok(self.allowed()?.iter().any(|(entry, _)| entry == prefix))
-    }
-
-    /// Makes sure that exactly this prefix is on the allowlist.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotAllowed`] where it is not.
-    pub(crate) fn require_allowed(&self, prefix: &Prefix) -> anyhow::Result<()> {
-        if self.is_allowed(prefix)? { Ok(()) } else { Err(Error::NotAllowed(prefix.to_string()).into()) }
+    /// Those of these prefixes that are not on the allowlist exactly so, each once.
+    pub(crate) fn not_allowed(&self, prefixes: &[Prefix]) -> anyhow::Result<BTreeSet<Prefix>> {
+        let mut missing: BTreeSet<Prefix> = prefixes.iter().copied().collect();
+        for (prefix, _) in self.allowed()? {
+            missing.remove(&prefix);
+        }
+        Ok(missing)
     }
 
     /// Allows a prefix.

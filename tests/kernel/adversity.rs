@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 use scanguard::exit::Exit;
-use scanguard_harness::{Lab, Process};
+use scanguard_harness::{Frame, GUARDED_V4, INTERFACE, Injector, Lab, OUTSIDE_V4, Process};
 
 use crate::guard::Guard;
 use crate::lifetime::{add_interface, await_run, start_run};
@@ -143,16 +143,40 @@ fn an_interface_that_is_deleted_ends_what_runs_for_it() -> Result<()> {
 }
 
 #[test]
+fn whoever_watches_is_told_when_everything_was_detached() -> Result<()> {
+    let lab = Lab::new()?;
+    let guard = Guard::attached(&lab.guarded)?;
+    let mut events = guard.spawn("events")?;
+    let mut stats = guard.spawn("stats --watch")?;
+    stats.wait_for_stdout("(total)", LIMIT)?;
+    let probe = Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(40_000, 9).flags("").build();
+    Injector::on(&lab.outside, INTERFACE)?.send(&probe)?;
+    events.wait_for_stdout("tcp-null", LIMIT)?;
+    guard.run("detach eth0")?;
+    let output = events.wait(LIMIT)?;
+    let words = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success() && words.contains("no more events will come"), "{words}");
+    let output = stats.wait(LIMIT)?;
+    let words = String::from_utf8_lossy(&output.stderr);
+    let code = output.status.code();
+    ensure!(
+        code == Some(Exit::NotGuarded.code().into()) && words.contains("no interface is guarded"),
+        "{words}"
+    );
+    Ok(())
+}
+
+#[test]
 fn an_address_that_changes_is_told_by_status_and_by_run() -> Result<()> {
     let lab = Lab::new()?;
     let guard = Guard::on(&lab.guarded);
     let run = start_run(&guard)?;
     lab.guarded.ip("link set eth0 address 02:00:00:00:00:07")?;
     let status = guard.run("status")?;
-    for part in ["to 02:00:00:00:00:07", "is not protected", "`scanguard detach eth0`"] {
+    for part in ["to 02:00:00:00:00:07", "what comes in is not judged", "`scanguard detach eth0`"] {
         ensure!(status.contains(part), "status does not say {part:?}: {status}");
     }
-    await_words(&run, "to 02:00:00:00:00:07, so it is not protected")
+    await_words(&run, "to 02:00:00:00:00:07, so what comes in is not judged")
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! leaves everything as it was.
 
 use std::fs;
+use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use aya::Ebpf;
 use aya::programs::{Xdp, XdpMode};
 use scanguard::exit::Exit;
 use scanguard::program::{Constants, INGRESS, load_apart};
-use scanguard_common::schema::InterfaceSlot;
+use scanguard_common::schema::{InterfaceSlot, MAX_ALLOWED};
 use scanguard_harness::{Frame, GUARDED_V4, Host, INTERFACE, Injector, Lab, OUTSIDE_V4};
 
 use crate::guard::Guard;
@@ -208,6 +210,44 @@ fn pins_of_another_version_are_left_to_it() -> Result<()> {
         check(&guard, &[], &(line, Exit::OtherSchema, ["schema 99", "`rm -r /sys/fs/bpf/scanguard`"]))?;
     }
     ensure!(lab.guarded.ip("link show eth0")?.contains("xdp"), "the other version's protection ended");
+    Ok(())
+}
+
+#[test]
+fn more_interfaces_than_there_is_room_for_are_refused_together() -> Result<()> {
+    let lab = Lab::new()?;
+    let room = InterfaceSlot::all().count();
+    let names: Vec<String> = (0..=room).map(|number| format!("eth{}", number + 1)).collect();
+    for name in &names {
+        lab.guarded.ip(&format!("link add {name} type ifb"))?;
+    }
+    let guard = Guard::on(&lab.guarded);
+    let (code, message) = guard.fail_through(&[], &format!("attach {}", names.join(" ")))?;
+    ensure!(code == i32::from(Exit::Full.code()), "attach ended with {code}: {message}");
+    ensure!(message.contains("there is no room for more; detach one"), "{message}");
+    ensure!(guard.is_gone()?, "something is left");
+    ensure!(!lab.guarded.ip("link show")?.contains("xdp"), "some are guarded");
+    Ok(())
+}
+
+#[test]
+fn more_prefixes_than_there_is_room_for_are_refused_together() -> Result<()> {
+    let lab = Lab::new()?;
+    let guard = Guard::attached(&lab.guarded)?;
+    let addresses = |numbers: Range<u32>| {
+        let addresses = numbers.map(|number| Ipv4Addr::from(0x0a00_0000 + number).to_string());
+        addresses.collect::<Vec<_>>().join(" ")
+    };
+    guard.run(&format!("allow add {}", addresses(0..MAX_ALLOWED - 1)))?;
+    guard.run(&format!("allow add {}", addresses(0..10)))?; // they are there already
+    let before = guard.run("allow list")?;
+    let (code, message) = guard.fail_through(&[], "allow add 192.0.2.1 192.0.2.2")?;
+    ensure!(code == i32::from(Exit::Full.code()), "allow ended with {code}: {message}");
+    ensure!(
+        message.contains("192.0.2.2: the allowlist is full") && message.contains("remove some"),
+        "{message}"
+    );
+    ensure!(guard.run("allow list")? == before, "the first of the two was added");
     Ok(())
 }
 

@@ -1,8 +1,11 @@
 //! `scanguard allow`: whom nothing is ever dropped of.
 
+use std::collections::BTreeSet;
+
 use clap::Subcommand;
 
 use super::pins_in_use;
+use crate::error::Error;
 use crate::guard::allowed_now;
 use crate::lock::Lock;
 use crate::maps::Maps;
@@ -62,28 +65,30 @@ fn understood(given: &[String]) -> anyhow::Result<Vec<Prefix>> {
     Ok(given.iter().map(|prefix| Prefix::parse(prefix)).collect::<Result<_, _>>()?)
 }
 
+/// Adds all or none.
 async fn add(prefixes: &[Prefix]) -> anyhow::Result<()> {
     let pins = pins_in_use().await?;
     let _lock = Lock::take().await?;
     let mut maps = Maps::open(&pins)?;
-    for prefix in prefixes {
-        if !maps.is_allowed(prefix)? {
-            maps.allow(prefix, allowed_now())?;
+    let mut added = Vec::new();
+    for prefix in maps.not_allowed(prefixes)? {
+        if let Err(error) = maps.allow(&prefix, allowed_now()) {
+            added.iter().try_for_each(|prefix| maps.disallow(prefix))?;
+            return Err(error);
         }
+        added.push(prefix);
     }
     Ok(())
 }
 
-/// Removes all or none: the first that is not on the list is an error before anything is removed.
+/// Removes all or none: one that is not on the list is an error before anything is removed.
 async fn remove(prefixes: &[Prefix]) -> anyhow::Result<()> {
     let pins = pins_in_use().await?;
     let _lock = Lock::take().await?;
     let mut maps = Maps::open(&pins)?;
-    for prefix in prefixes {
-        maps.require_allowed(prefix)?;
+    if let Some(prefix) = maps.not_allowed(prefixes)?.first() {
+        return Err(Error::NotAllowed(prefix.to_string()).into());
     }
-    for prefix in prefixes {
-        maps.disallow(prefix)?;
-    }
-    Ok(())
+    let each_once: BTreeSet<&Prefix> = prefixes.iter().collect();
+    each_once.into_iter().try_for_each(|prefix| maps.disallow(prefix))
 }

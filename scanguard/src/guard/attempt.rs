@@ -89,11 +89,9 @@ impl<'a> Attempt<'a> {
     /// Allows those that are not allowed already.
     fn allow(&mut self, prefixes: &[Prefix]) -> anyhow::Result<()> {
         let mut maps = Maps::open(self.pins)?;
-        for prefix in prefixes {
-            if !maps.is_allowed(prefix)? {
-                maps.allow(prefix, allowed_now())?;
-                self.allowed.push(*prefix);
-            }
+        for prefix in maps.not_allowed(prefixes)? {
+            maps.allow(&prefix, allowed_now())?;
+            self.allowed.push(prefix);
         }
         Ok(())
     }

@@ -10,9 +10,11 @@ use scanguard_harness::{INTERFACE, Lab};
 
 use crate::guard::Guard;
 
+/// Where the link is pinned, on kernels that have such links.
+const PIN: &str = "/sys/fs/bpf/scanguard/egress/0";
+
 #[test]
 fn a_second_door_that_was_taken_away_is_told() -> Result<()> {
-    const PIN: &str = "/sys/fs/bpf/scanguard/egress/0";
     let lab = Lab::new()?;
     let guard = Guard::attached(&lab.guarded)?;
     let status = guard.run("status")?;
@@ -32,5 +34,17 @@ fn a_second_door_that_was_taken_away_is_told() -> Result<()> {
     );
     guard.run("detach eth0")?;
     ensure!(guard.is_gone()?, "something is left");
+    Ok(())
+}
+
+#[test]
+fn detach_closes_the_second_door() -> Result<()> {
+    let lab = Lab::new()?;
+    let guard = Guard::attached(&lab.guarded)?;
+    let is_link = lab.guarded.within(|| fs::exists(PIN))?;
+    let filters = || lab.guarded.run("tc", ["filter", "show", "dev", INTERFACE, "egress"]);
+    ensure!(filters()?.contains(EGRESS) != is_link, "it is attached as {}", filters()?);
+    guard.run("detach eth0")?;
+    ensure!(!filters()?.contains(EGRESS), "a filter is left: {}", filters()?);
     Ok(())
 }
