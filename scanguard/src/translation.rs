@@ -102,6 +102,11 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
+/// Whether the kernel forwards what comes in by the interface of this name.
+pub(crate) fn forwards(interface: &str) -> bool {
+    !forwarding::survey(interface).is_empty()
+}
+
 /// Looks at everything that concerns packets which come in by this interface.
 pub(crate) async fn survey(
     interface: &NetworkInterface,

@@ -98,7 +98,7 @@ fn what_is_half_made_because_another_command_is_at_work_is_not_called_broken() -
     let guard = Guard::on(&lab.guarded);
     let pins = "/sys/fs/bpf/scanguard";
     lab.guarded.within(|| fs::create_dir(pins))?;
-    let at_work = "echo at work; sleep 1; rmdir /sys/fs/bpf/scanguard";
+    let at_work = "echo at work; sleep 0.3; rmdir /sys/fs/bpf/scanguard";
     let other = lab.guarded.spawn("flock", ["/sys/fs/bpf", "sh", "-c", at_work])?;
     other.wait_for_stdout("at work", LIMIT)?;
     let output = guard.spawn("status")?.wait(LIMIT)?;

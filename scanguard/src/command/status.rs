@@ -86,7 +86,7 @@ fn loaded_at(program: u32) -> Option<String> {
 /// At which door closed ports are silenced, and why there.
 fn closed_ports(entry: &Guarded, maps: &Maps) -> anyhow::Result<Option<&'static str>> {
     let Place::Here { interface, .. } = &entry.place else { return Ok(None) };
-    let forwards = || ["ipv4", "ipv6"].into_iter().any(|family| forwards(family, &interface.name));
+    let forwards = || translation::forwards(&interface.name);
     Ok(Some(match maps.interface(entry.slot)?.policy().closed_ports {
         ClosedPorts::Auto if forwards() => "silenced at egress (auto: the interface forwards)",
         ClosedPorts::Auto => "silenced at ingress (auto: the interface does not forward)",
@@ -94,10 +94,4 @@ fn closed_ports(entry: &Guarded, maps: &Maps) -> anyhow::Result<Option<&'static 
         ClosedPorts::Egress => "silenced at egress",
         ClosedPorts::Pass => "not silenced",
     }))
-}
-
-/// Whether the kernel forwards what comes in by the interface: the program asks it for each packet.
-fn forwards(family: &str, interface: &str) -> bool {
-    let setting = format!("/proc/sys/net/{family}/conf/{interface}/forwarding");
-    std::fs::read_to_string(setting).is_ok_and(|value| value.trim() != "0")
 }

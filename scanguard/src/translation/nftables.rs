@@ -189,3 +189,54 @@ fn text(value: &[u8]) -> String {
     let text = value.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(text).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An attribute with its length and its padding.
+    fn written(kind: u16, value: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(4 + value.len()).expect("short");
+        let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    fn nested(kind: u16, parts: &[Vec<u8>]) -> Vec<u8> {
+        written(0x8000 | kind, &parts.concat())
+    }
+
+    /// A rule of `ip t c` with one expression.
+    fn rule(name: &[u8], data: &[u8]) -> Vec<u8> {
+        let expression = [written(NFTA_EXPR_NAME, name), nested(NFTA_EXPR_DATA, &[data.to_vec()])];
+        let expressions = nested(NFTA_RULE_EXPRESSIONS, &[nested(1, &expression)]);
+        [vec![2, 0, 0, 0], written(NFTA_RULE_TABLE, b"t\0"), written(NFTA_RULE_CHAIN, b"c\0"), expressions]
+            .concat()
+    }
+
+    #[test]
+    fn source_addresses_may_be_translated_and_destinations_redirect() {
+        let nat = |way: u32| redirecting_rule(&rule(b"nat\0", &written(NFTA_NAT_TYPE, &way.to_be_bytes())));
+        assert_eq!(nat(0), None);
+        assert_eq!(nat(NFT_NAT_DNAT), Some(("ip t c".to_owned(), "redirects packets (dnat)")));
+        assert_eq!(redirecting_rule(&rule(b"masq\0", &[])), None);
+        let target = |name| redirecting_rule(&rule(b"target\0", &written(NFTA_TARGET_NAME, name)));
+        assert!(target(b"DNAT\0").is_some() && target(b"SNAT\0").is_none());
+    }
+
+    #[test]
+    fn messages_that_are_cut_or_garbled_are_read_within_their_bounds() {
+        let whole = rule(b"nat\0", &written(NFTA_NAT_TYPE, &NFT_NAT_DNAT.to_be_bytes()));
+        for length in 0..whole.len() {
+            let cut = whole.get(..length).expect("it is longer");
+            assert_eq!(redirecting_rule(cut), None, "cut at {length}");
+            assert_eq!(translating_chain(cut), None, "cut at {length}");
+            for byte in [0, 1, 3, 0xff] {
+                let mut garbled = whole.clone();
+                *garbled.get_mut(length).expect("it is longer") = byte;
+                let _ = (redirecting_rule(&garbled), translating_chain(&garbled), messages(&garbled).count());
+            }
+        }
+    }
+}
