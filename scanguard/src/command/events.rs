@@ -19,8 +19,8 @@ use crate::stop::Stop;
 
 /// Show drops as they happen, until Ctrl-C
 ///
-/// Each source and cause is told of once a second at most; what was dropped meanwhile is told with the next one,
-/// and `scanguard stats` counts everything. Only one process can read events: the next one to try is refused.
+/// Each source and cause is told of once a second at most by each processor; what it dropped meanwhile is told with
+/// its next one, and `scanguard stats` counts everything. Only one process can read events: the next one to try is refused.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// One JSON object a line

@@ -41,9 +41,11 @@ impl<'a> Attempt<'a> {
         output: &mut Output<'_>,
     ) -> anyhow::Result<Vec<Attached>> {
         let free = self.free_slots()?;
+        if let Some(target) = targets.get(free.len()) {
+            return Err(Error::TooManyInterfaces(target.name.clone()).into());
+        }
         let mut ready = Vec::new();
-        for (position, target) in targets.iter().enumerate() {
-            let slot = *free.get(position).ok_or_else(|| Error::TooManyInterfaces(target.name.clone()))?;
+        for (target, slot) in targets.iter().zip(free) {
             ready.push((*target, slot, self.prepare(target, slot, request)?));
         }
         self.allow(request.allow)?;
