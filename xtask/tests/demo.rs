@@ -56,6 +56,21 @@ fn ended_by_itself_the_demo_leaves_nothing() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn left_by_its_reader_the_demo_leaves_nothing() -> Result<()> {
+    let machine = Host::new("machine")?;
+    for (moment, printed) in MOMENTS {
+        let mut demo = Demo::start(&machine, &format!("left {moment}"))?;
+        demo.reach(printed)?;
+        let held = demo.held()?;
+        demo.told = None;
+        let status = demo.child.wait()?;
+        demo.has_left_nothing(&machine, &held).context(moment)?;
+        ensure!(status.success(), "left {moment}: {status}: {}", demo.last_word()?);
+    }
+    Ok(())
+}
+
 fn at_every_moment(signal: Signal) -> Result<()> {
     let machine = Host::new("machine")?;
     for (moment, printed) in MOMENTS {
@@ -81,7 +96,7 @@ fn at_every_moment(signal: Signal) -> Result<()> {
 /// A demo under way, on a machine of its own. It is no process of the harness, which would itself end what is left.
 struct Demo {
     child: Child,
-    told: Lines<BufReader<ChildStdout>>,
+    told: Option<Lines<BufReader<ChildStdout>>>,
     mark: String,
 }
 
@@ -103,7 +118,7 @@ impl Demo {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().context("starting the demo")?;
         let told = child.stdout.take().context("standard output is no pipe")?;
-        Ok(Demo { child, told: BufReader::new(told).lines(), mark: format!("{MARK}={mark}") })
+        Ok(Demo { child, told: Some(BufReader::new(told).lines()), mark: format!("{MARK}={mark}") })
     }
 
     fn pid(&self) -> Result<Pid> {
@@ -112,8 +127,9 @@ impl Demo {
 
     /// Waits until this was printed; it does not take long, because nothing in the demo does.
     fn reach(&mut self, printed: &str) -> Result<()> {
+        let mut lines = self.told.iter_mut().flatten();
         while !printed.is_empty() {
-            let line = self.told.next().with_context(|| format!("it ended before it printed {printed:?}"))?;
+            let line = lines.next().with_context(|| format!("it ended before it printed {printed:?}"))?;
             if line?.contains(printed) {
                 break;
             }
