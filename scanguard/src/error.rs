@@ -156,6 +156,18 @@ pub enum Error {
         flag: &'static str,
     },
 
+    /// A program on a device above, ours or not.
+    #[error(
+        "{interface}: {upper} above it has an XDP program already, and Linux wants the lower one first; detach {upper}, \
+         then attach both"
+    )]
+    ProgramAbove {
+        /// The interface.
+        interface: String,
+        /// The device above.
+        upper: String,
+    },
+
     /// The driver, or the kernel, cannot run the program in the mode that was asked for.
     #[error("{interface}: {mode} mode is refused ({why}); leave out --mode, or try another")]
     ModeRefused {
@@ -225,7 +237,7 @@ impl Error {
             Error::OtherSchema { .. } => Exit::OtherSchema,
             Error::AlreadyGuarded(_) => Exit::AlreadyGuarded,
             Error::NotGuarded(_) | Error::NothingGuarded => Exit::NotGuarded,
-            Error::ForeignProgram { .. } => Exit::ForeignProgram,
+            Error::ForeignProgram { .. } | Error::ProgramAbove { .. } => Exit::ForeignProgram,
             Error::Locked { .. } => Exit::Locked,
             Error::EventsTaken { .. } => Exit::EventsTaken,
             Error::NoObject => Exit::NoObject,

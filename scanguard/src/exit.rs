@@ -53,7 +53,7 @@ exits! {
     12 OtherSchema "other-schema" "the pins were made by another version of scanguard";
     13 AlreadyGuarded "already-guarded" "the interface is guarded already";
     14 NotGuarded "not-guarded" "the interface, or any at all, is not guarded";
-    15 ForeignProgram "foreign-program" "another XDP program is attached to the interface";
+    15 ForeignProgram "foreign-program" "another XDP program is attached to the interface, or to one above it";
     16 Locked "locked" "another scanguard command is at work";
     17 EventsTaken "events-taken" "another process is reading the events";
     18 NoObject "no-object" "this scanguard was built without its eBPF program";

@@ -68,10 +68,11 @@ pub(crate) async fn attach(request: &Request<'_>, output: &mut Output<'_>) -> an
     let pins = Pins::ours();
     let existed = pins.check()?;
     let interfaces = Interfaces::read().await?;
-    let targets = find(request.names, &interfaces)?;
+    let mut targets = find(request.names, &interfaces)?;
+    targets.sort_by_key(|target| interfaces.height(target)); // the kernel refuses those below once one above has a program
     let guarded = if existed { survey(&pins, &interfaces)? } else { Vec::new() };
     for target in &targets {
-        refuse_taken(target, &guarded)?;
+        refuse_taken(target, &guarded, &interfaces)?;
     }
     privilege::lift_memory_limit();
     remove_stale(&pins, &guarded, output)?;
@@ -167,9 +168,17 @@ fn find<'i>(names: &[String], interfaces: &'i Interfaces) -> Result<Vec<&'i Netw
 }
 
 /// Makes sure that neither we nor anybody else is there.
-fn refuse_taken(target: &NetworkInterface, guarded: &[Guarded]) -> Result<(), Error> {
+fn refuse_taken(
+    target: &NetworkInterface,
+    guarded: &[Guarded],
+    interfaces: &Interfaces,
+) -> Result<(), Error> {
     if guarded.iter().any(|entry| entry.is(target.index)) {
         return Err(Error::AlreadyGuarded(target.name.clone()));
+    }
+    if let Some(upper) = interfaces.above(target).find(|upper| !upper.xdp.is_empty()) {
+        let (interface, upper) = (target.name.clone(), upper.name.clone());
+        return Err(Error::ProgramAbove { interface, upper });
     }
     match target.xdp.first() {
         Some(foreign) => Err(foreign_program(&target.name, Some(foreign.id), foreign.mode)),

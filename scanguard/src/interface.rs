@@ -27,7 +27,7 @@ pub(crate) struct NetworkInterface {
     /// The number of the device that it belongs to: a bridge, a bond, a VRF.
     pub(crate) master: Option<u32>,
     /// The number of the device that it is made on, or of its other end, where that is in this namespace.
-    pub(crate) lower: Option<u32>,
+    lower: Option<u32>,
     /// Its link-layer address, where that has six bytes.
     pub(crate) mac: Option<MacAddress>,
     /// The XDP programs attached to it: at most one, unless one is offloaded.
@@ -94,6 +94,13 @@ impl NetworkInterface {
                 Err(Error::NotEthernet { name: self.name.clone(), kind: layer.to_string().to_lowercase() })
             }
         }
+    }
+
+    /// Whether it takes what is its own from the interface with this number. The two ends of a veth refer to each other
+    /// in the same way.
+    fn is_made_on(&self, lower: u32) -> bool {
+        const KINDS: [&str; 6] = ["vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec"];
+        self.lower == Some(lower) && KINDS.contains(&self.kind())
     }
 
     fn from_message(message: LinkMessage) -> NetworkInterface {
@@ -174,6 +181,18 @@ impl Interfaces {
     /// All of them.
     pub(crate) fn all(&self) -> impl Iterator<Item = &NetworkInterface> {
         self.0.iter()
+    }
+
+    /// The devices that use this one: they belong to it by tag or by address, or it belongs to them.
+    pub(crate) fn above(&self, lower: &NetworkInterface) -> impl Iterator<Item = &NetworkInterface> {
+        let (index, master) = (lower.index, lower.master);
+        self.all().filter(move |upper| upper.is_made_on(index) || master == Some(upper.index))
+    }
+
+    /// How many devices there are below this one, one on top of the other.
+    pub(crate) fn height(&self, upper: &NetworkInterface) -> usize {
+        let below = self.all().filter(|lower| self.above(lower).any(|above| above.index == upper.index));
+        below.map(|lower| 1 + self.height(lower)).max().unwrap_or_default()
     }
 
     /// All their names.

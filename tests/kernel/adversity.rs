@@ -206,6 +206,27 @@ fn an_interface_that_is_down_is_guarded_when_it_comes_up() -> Result<()> {
 }
 
 #[test]
+fn an_interface_and_the_one_above_it_are_guarded_in_the_order_that_the_kernel_wants() -> Result<()> {
+    let lab = Lab::new()?;
+    let guard = Guard::on(&lab.guarded);
+    for (make, take_away) in [
+        ("link add up0 link eth0 type macvlan", "link del up0"),
+        ("link add up0 type bridge; ip link set eth0 master up0", "link del up0"),
+    ] {
+        lab.guarded.run("sh", ["-ec", &format!("ip {make}")])?;
+        guard.run("attach up0 eth0")?;
+        guard.run("detach eth0")?;
+        let (code, message) = guard.fail_through(&[], "attach eth0")?;
+        ensure!(code == i32::from(Exit::ForeignProgram.code()), "attach ended with {code}: {message}");
+        ensure!(message.contains("eth0: up0 above it has an XDP program already"), "{message}");
+        guard.run("detach up0")?;
+        ensure!(guard.is_gone()?, "something is left");
+        lab.guarded.ip(take_away)?;
+    }
+    Ok(())
+}
+
+#[test]
 fn names_that_the_kernel_allows_are_guarded_and_speak_to_no_terminal() -> Result<()> {
     let lab = Lab::new()?;
     let guard = Guard::on(&lab.guarded);
