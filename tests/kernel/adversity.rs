@@ -129,6 +129,26 @@ fn an_attach_that_was_killed_is_cleaned_up_at_whatever_moment_it_was() -> Result
 }
 
 #[test]
+fn an_attach_that_is_interrupted_is_whole_or_nothing() -> Result<()> {
+    let lab = Lab::new()?;
+    let guard = Guard::on(&lab.guarded);
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        for milliseconds in [2, 10, 30, 60, 100, 150] {
+            let mut attach = guard.spawn("attach eth0")?;
+            sleep(Duration::from_millis(milliseconds));
+            attach.signal(signal)?;
+            let succeeded = attach.wait(LIMIT)?.status.success();
+            let what = format!("{signal} after {milliseconds} ms");
+            ensure!(guard.is_gone()? != succeeded, "{what}: ended well: {succeeded}, but it is not so");
+            if succeeded {
+                guard.run("detach eth0").context(what)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn an_interface_that_is_deleted_ends_what_runs_for_it() -> Result<()> {
     let lab = Lab::new()?;
     add_interface(&lab.guarded, "eth1")?;
