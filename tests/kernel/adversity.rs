@@ -12,7 +12,7 @@ use scanguard_harness::{Frame, GUARDED_V4, INTERFACE, Injector, Lab, OUTSIDE_V4,
 use crate::guard::Guard;
 use crate::lifetime::{add_interface, await_run, start_run};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A disk without room, in the place of one stream.
 const DATA_ON_A_FULL_DISK: [&str; 4] = ["sh", "-c", r#"exec "$@" >/dev/full"#, "sh"];

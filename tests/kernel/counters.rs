@@ -13,7 +13,7 @@ use scanguard_harness::{
 
 use crate::guard::Guard;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A segment that is dropped for a cause: its flags and its sequence number.
 struct Probe {

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::guard::Guard;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 /// Longer than a source waits to be told of again.
 const MORE_THAN_A_SECOND: Duration = Duration::from_millis(1200);
 

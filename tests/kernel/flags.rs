@@ -13,7 +13,7 @@ use scanguard_harness::{
 
 use crate::guard::Guard;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 const OPEN: u16 = 80;
 const CLOSED: u16 = 81;
 const VALUES: u16 = 512;

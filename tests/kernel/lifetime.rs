@@ -10,7 +10,7 @@ use scanguard_harness::{GUARDED_V4, Host, INTERFACE, Lab, Process};
 use crate::guard::Guard;
 use crate::nmap::{CLOSED, Scan, scan};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn run_killed_in_the_middle_of_a_scan_leaves_protection_and_detach_ends_it() -> Result<()> {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::guard::Guard;
 use crate::lifetime::await_run;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn messages_are_told_when_asked_for_and_cost_nothing_when_not() -> Result<()> {

@@ -18,7 +18,7 @@ use scanguard_harness::{Frame, GUARDED_V4, Host, INTERFACE, Injector, Lab, OUTSI
 use crate::guard::Guard;
 use crate::lifetime::add_interface;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 const PINS: &str = "/sys/fs/bpf/scanguard";
 const WITHOUT_PRIVILEGES: [&str; 2] = ["setpriv", "--bounding-set=-all"];
 const WITHOUT_PERFMON: [&str; 2] = ["setpriv", "--bounding-set=-all,+bpf,+net_admin"];
