@@ -3,5 +3,6 @@
 mod decision;
 mod flags;
 mod headers;
+mod questions;
 mod refusal;
 mod truncation;

@@ -2,6 +2,7 @@
 
 use aya::programs::XdpMode;
 use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser;
 use scanguard_common::policy::{ClosedPorts, Policy, Preset};
 
 use crate::error::Error;
@@ -17,7 +18,7 @@ use crate::prefix::Prefix;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The interfaces to guard
-    #[arg(required = true, value_name = "INTERFACE")]
+    #[arg(required = true, value_name = "INTERFACE", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) interfaces: Vec<String>,
 
     /// Where the program runs: in the driver (native), in the network stack at a higher cost (generic), or in the
@@ -26,7 +27,8 @@ pub(crate) struct Args {
     mode: Mode,
 
     /// Where closed ports are silenced: as SYNs come in (ingress), as refusals go out (egress: where ports are
-    /// redirected, or belong to guests), nowhere (pass), or by whether the interface forwards (auto)
+    /// redirected by who asks), nowhere (pass), or as they come in once a refusal has shown that the port is closed, and
+    /// as refusals go out where something redirects ports (auto)
     #[arg(long, value_enum, default_value_t = Closed::Auto, value_name = "WHERE")]
     closed_ports: Closed,
 
@@ -89,7 +91,7 @@ impl Args {
     pub(crate) async fn run(&self, output: &mut Output<'_>) -> anyhow::Result<()> {
         let allow = self.prefixes()?;
         for attached in guard::attach(&self.request(&allow, 0), output).await? {
-            output.word(format_args!("{}: guarded, in {} mode", attached.name, attached.mode.name()))?;
+            output.word(format_args!("{}: guarded, in {} mode", attached.name, attached.mode.name()));
         }
         Ok(())
     }
