@@ -34,6 +34,19 @@ pub struct Packet {
     pub transport: Transport,
     /// Whether its IPv4 header has options.
     pub has_ipv4_options: bool,
+    /// Where to look for the rest of its headers.
+    pub headers: Headers,
+}
+
+/// Where the headers of a packet begin: bytes from the start of the frame.
+///
+/// What is seldom asked is not parsed, because the BPF stack has no room to keep it; these two lead back to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Headers {
+    /// The IPv4 or IPv6 header.
+    pub network: u16,
+    /// The transport header, behind all options and extension headers.
+    pub transport: u16,
 }
 
 impl Packet {
@@ -92,5 +105,6 @@ pub fn parse<F: Frame + ?Sized>(frame: &F) -> Result<Packet, Cause> {
     let transport = transport::parse(frame, &network)?;
     let (source, destination) = network::addresses(frame, &network).ok_or(Cause::TruncatedNetwork)?;
     let Network { family, has_ipv4_options, .. } = network;
-    Ok(Packet { family, source, destination, transport, has_ipv4_options })
+    let headers = network::headers(&network);
+    Ok(Packet { family, source, destination, transport, has_ipv4_options, headers })
 }
