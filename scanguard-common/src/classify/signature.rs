@@ -19,6 +19,7 @@
 //! them should do so once for a source.
 
 mod opening;
+mod options;
 mod segment;
 mod trace;
 mod traits;
@@ -29,8 +30,10 @@ pub use traits::Traits;
 pub use translation::{Ballot, Knowledge, PUBLIC_ADDRESSES, masscan_constant};
 
 use crate::classify::flags::TcpFlags;
+use crate::frame::Frame;
 use crate::parse::Packet;
 use crate::parse::network::IpProtocol;
+use options::{Look, Words, options, payload};
 
 /// What may be done about a packet with a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -128,7 +131,7 @@ signatures! {
     /// Window 65535, may be fragmented, options in Linux's or BSD's order, and the timestamp is the time of day.
     /// Measured: none. By the width of the number: two days in 136 years, 4 × 10⁻⁵ of those that look like it else.
     13 ZmapTimestamp "zmap-timestamp" Certain 9 "SYN of ZMap since 4.1 (--probe-args linux or bsd).";
-    /// No stack leaves an acknowledgement number in a SYN. Measured: 21, all written by hand for test suites.
+    /// No stack leaves an acknowledgement number in a SYN. Measured: 21, all written by scripts for test suites.
     /// Estimate: 10⁻⁶.
     14 SynWithAcknowledgement "syn-with-acknowledgement" Certain 9 "SYN with an acknowledgement number: hping3 or another crafter.";
     /// Window 512, no options. Measured: none. Estimate: 10⁻⁶.
@@ -149,7 +152,7 @@ signatures! {
     /// among small devices.
     21 SynWithoutOptions "syn-without-options" Hint 2 "SYN without any option: hardly any system of this century.";
     /// Measured: small devices, Cisco's and load balancers. Estimate: 10⁻³ among small devices.
-    22 SynMssOnly "syn-mss-only" Hint 0 "SYN with no option but MSS that may be fragmented: small devices and scanners.";
+    22 SynMssOnly "syn-mss-only" Hint 0 "SYN with four bytes of options, MSS as a rule, that may be fragmented: small devices and scanners.";
     /// Measured: a cloud camera behind a translator. Estimate: 10⁻⁴.
     23 WideWindowFragmentable "wide-window-fragmentable" Hint 1 "SYN with window 65535 that may be fragmented: ZMap since 4.1, and some translators.";
     /// Two packets. By the width of the number: 2⁻³² of pairs of SYNs.
@@ -199,30 +202,66 @@ impl Signature {
 /// - a packet that is [`Impossible`](super::Class::Impossible) anyway may be asked for its label.
 ///
 /// A segment with RST has none: it is as often the echo of somebody else's probe.
-pub fn recognise(packet: &Packet, traits: &Traits, knowledge: &Knowledge) -> Option<Signature> {
+pub fn recognise<F: Frame + ?Sized>(
+    frame: &F,
+    packet: &Packet,
+    traits: &Traits,
+    knowledge: &Knowledge,
+) -> Option<Signature> {
     match packet.transport.protocol {
-        IpProtocol::TCP => {
-            let flags = packet.transport.segment.flags;
-            if !flags.has(TcpFlags::SYN) {
-                segment::recognise(&packet.transport.segment, traits)
-            } else if flags.has(TcpFlags::ACK) {
-                segment::recognise_accepting(&packet.transport.segment, traits)
-            } else {
-                opening::recognise(packet, traits, knowledge)
-            }
-        }
-        IpProtocol::UDP => recognise_datagram(traits),
+        IpProtocol::TCP => recognise_segment(frame, packet, traits, knowledge),
+        IpProtocol::UDP => recognise_datagram(frame, packet, traits),
         _ => None,
     }
 }
 
+/// The window of nmap, and of masscan up to 1.3.2.
+const WINDOW_1024: u16 = 1024;
 /// What ZMap up to 3 writes into every IPv4 packet's identification.
 const ZMAP_IDENTIFICATION: u16 = 54_321;
 
-fn recognise_datagram(traits: &Traits) -> Option<Signature> {
+/// What all fields but a segment's options say.
+///
+/// Complete before the options are read, so that few values have to be kept meanwhile: the BPF stack has 512 bytes.
+struct Suspicion {
+    /// For which options to look, if any would make it a tool's.
+    look: Option<Look>,
+    /// What it is without them.
+    otherwise: Option<Signature>,
+}
+
+impl Suspicion {
+    const NONE: Suspicion = Suspicion { look: None, otherwise: None };
+
+    /// It is this, whatever the options.
+    fn of(signature: Signature) -> Suspicion {
+        Suspicion { look: None, otherwise: Some(signature) }
+    }
+}
+
+fn recognise_segment<F: Frame + ?Sized>(
+    frame: &F,
+    packet: &Packet,
+    traits: &Traits,
+    knowledge: &Knowledge,
+) -> Option<Signature> {
+    let flags = packet.transport.segment.flags;
+    let opens = flags.has(TcpFlags::SYN) && !flags.has(TcpFlags::ACK);
+    let Suspicion { look, otherwise } = if opens {
+        opening::suspect(packet, traits, knowledge)
+    } else {
+        segment::suspect(&packet.transport.segment, traits)
+    };
+    let Some(look) = look else { return otherwise };
+    let words = options(frame, packet, traits.header_words)?;
+    look.at(&words, |timestamp| knowledge.is_about_now(timestamp)).or(otherwise)
+}
+
+fn recognise_datagram<F: Frame + ?Sized>(frame: &F, packet: &Packet, traits: &Traits) -> Option<Signature> {
     const LENGTH: u16 = 8 + 300;
     const CCCC: u32 = 0x4343_4343;
-    if traits.datagram_length == LENGTH && traits.words.iter().all(|&word| word == CCCC) {
+    let is_all_c = |words: Words| words.into_iter().all(|word| word == CCCC);
+    if traits.datagram_length == LENGTH && payload(frame, packet).is_some_and(is_all_c) {
         Some(Signature::NmapDatagram)
     } else if traits.identification == ZMAP_IDENTIFICATION && traits.fragmentable {
         Some(Signature::ZmapDatagram)
@@ -258,7 +297,10 @@ mod tests {
     #[test]
     fn no_hint_is_worth_as_much_as_a_certainty() {
         let worth = |confidence| {
-            Signature::ALL.iter().filter(move |signature| signature.confidence() == confidence).map(|s| s.bits())
+            Signature::ALL
+                .iter()
+                .filter(move |signature| signature.confidence() == confidence)
+                .map(|s| s.bits())
         };
         assert!(worth(Confidence::Hint).max() < worth(Confidence::Certain).min());
     }

@@ -130,7 +130,10 @@ pub(super) fn addresses<F: Frame + ?Sized>(frame: &F, network: &Network) -> Opti
 }
 
 /// Where the headers of the packet begin.
-#[expect(clippy::cast_possible_truncation, reason = "no chain of headers is followed beyond a few thousand bytes")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "no chain of headers is followed beyond a few thousand bytes"
+)]
 pub(super) fn headers(network: &Network) -> Headers {
     Headers { network: network.at as u16, transport: network.start as u16 }
 }

@@ -61,8 +61,7 @@ impl Trace {
         let Ports { source, destination } = packet.transport.ports;
         let ports = u32::from(source.0) << 16 | u32::from(destination.0);
         let [.., address] = packet.destination.words();
-        let constant =
-            masscan_constant(packet, traits).filter(|_| is_small(segment.window, traits));
+        let constant = masscan_constant(packet, traits).filter(|_| is_small(segment.window, traits));
         let fragmentable = if constant.is_some() { Trace::FRAGMENTABLE } else { 0 };
         Trace {
             last: u64::from(segment.sequence) << 32 | u64::from(ports),

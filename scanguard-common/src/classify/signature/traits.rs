@@ -4,9 +4,6 @@ use crate::frame::Frame;
 use crate::parse::Packet;
 use crate::parse::network::{Family, IpProtocol};
 
-/// How many words of options or of payload are read: the longest options of which all bytes are one tool's.
-pub(super) const WORDS: usize = 5;
-
 /// The fields by which tools give themselves away. What the packet does not have is zero.
 ///
 /// Apart from [`Packet`], because they are read for a few packets only: the first of a connection, and those that
@@ -25,28 +22,29 @@ pub struct Traits {
     pub urgent: u16,
     /// The length of a UDP datagram by its own account, its header included.
     pub datagram_length: u16,
-    /// The first bytes behind the fixed header: of TCP's options or of UDP's payload, in numbers of four bytes.
-    pub words: [u32; WORDS],
 }
-
-const TCP_WORDS: u8 = 5;
-const UDP_LENGTH: usize = 8;
 
 impl Traits {
     /// Reads them from the frame that `packet` was parsed from.
     pub fn read<F: Frame + ?Sized>(frame: &F, packet: &Packet) -> Traits {
-        let at = usize::from(packet.headers.transport);
+        let at = packet.headers.transport();
         let network = Traits::of_network(frame, packet);
         match packet.transport.protocol {
-            IpProtocol::TCP => network.with_segment(frame, at),
-            IpProtocol::UDP => network.with_datagram(frame, at),
+            IpProtocol::TCP => {
+                let [offset, _, _, _, _, _, u0, u1] = frame.read(at + 12).unwrap_or_default();
+                Traits { header_words: offset >> 4, urgent: u16::from_be_bytes([u0, u1]), ..network }
+            }
+            IpProtocol::UDP => {
+                let length = frame.read(at + 4).unwrap_or_default();
+                Traits { datagram_length: u16::from_be_bytes(length), ..network }
+            }
             _ => network,
         }
     }
 
     fn of_network<F: Frame + ?Sized>(frame: &F, packet: &Packet) -> Traits {
         const DONT_FRAGMENT: u8 = 0x40;
-        let at = usize::from(packet.headers.network);
+        let at = packet.headers.network();
         match packet.family {
             Family::V4 => {
                 let [i0, i1, flags, _, hop_limit] = frame.read(at + 4).unwrap_or_default();
@@ -63,25 +61,4 @@ impl Traits {
             }
         }
     }
-
-    fn with_segment<F: Frame + ?Sized>(self, frame: &F, at: usize) -> Traits {
-        let [offset] = frame.read(at + 12).unwrap_or_default();
-        let header_words = offset >> 4;
-        let urgent = u16::from_be_bytes(frame.read(at + 18).unwrap_or_default());
-        let mut words = [0; WORDS];
-        for (before, word) in (TCP_WORDS..header_words).zip(&mut words) {
-            *word = u32::from_be_bytes(frame.read(at + usize::from(before) * 4).unwrap_or_default());
-        }
-        Traits { header_words, urgent, words, ..self }
-    }
-
-    fn with_datagram<F: Frame + ?Sized>(self, frame: &F, at: usize) -> Traits {
-        let datagram_length = u16::from_be_bytes(frame.read(at + 4).unwrap_or_default());
-        let mut words = [0; WORDS];
-        for (position, word) in words.iter_mut().enumerate() {
-            *word = u32::from_be_bytes(frame.read(at + UDP_LENGTH + position * 4).unwrap_or_default());
-        }
-        Traits { datagram_length, words, ..self }
-    }
 }
-
