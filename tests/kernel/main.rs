@@ -16,5 +16,6 @@ mod readme;
 mod refusals;
 mod scans;
 mod scoreboard;
+mod signatures;
 mod silence;
 mod traffic;
