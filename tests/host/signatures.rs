@@ -9,6 +9,7 @@ mod tools;
 
 use scanguard_common::classify::signature::{Knowledge, Signature, Trace, Traits, recognise};
 use scanguard_common::parse::{Packet, parse};
+use scanguard_harness::{Frame, GUARDED_V4, GUARDED_V6, Ip, OUTSIDE_V4, OUTSIDE_V6};
 
 /// A frame, understood.
 fn read(frame: &[u8]) -> (Packet, Traits) {
@@ -38,4 +39,18 @@ fn trace<'a>(frames: impl IntoIterator<Item = &'a [u8]>) -> Vec<Option<Signature
         shown.push(signature);
     }
     shown
+}
+
+/// An IPv4 packet that may not be fragmented, as most systems send it.
+fn whole() -> Ip {
+    Frame::ipv4(OUTSIDE_V4, GUARDED_V4)
+}
+
+/// One that may be, as most scanners do.
+fn fragmentable() -> Ip {
+    whole().fragment(0, false)
+}
+
+fn v6() -> Ip {
+    Frame::ipv6(OUTSIDE_V6, GUARDED_V6)
 }

@@ -6,9 +6,9 @@ use scanguard_common::classify::signature::Signature::{
     UrgentPointerInSyn, WideWindowFragmentable, ZmapOld, ZmapTimestamp, ZmapWindows,
 };
 use scanguard_common::classify::signature::{Confidence, Knowledge};
-use scanguard_harness::{Frame, GUARDED_V4, GUARDED_V6, Ip, OUTSIDE_V4, OUTSIDE_V6, Tcp};
+use scanguard_harness::{GUARDED_V4, Ip, Tcp};
 
-use super::{mark, mark_to};
+use super::{fragmentable, mark, mark_to, v6, whole};
 
 const MSS: [u8; 4] = [2, 4, 0x05, 0xb4];
 const LINUX: [u8; 20] = [2, 4, 0x05, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7];
@@ -17,20 +17,6 @@ const BSD: [u8; 24] = [2, 4, 0x05, 0xb4, 1, 3, 3, 6, 1, 1, 8, 10, 1, 2, 3, 4, 0,
 const UNICORNSCAN: [u8; 24] = [2, 4, 0x05, 0x9c, 1, 1, 4, 2, 1, 3, 3, 0, 1, 1, 8, 10, 9, 8, 7, 6, 0, 0, 0, 0];
 const SX: [u8; 12] = [2, 4, 0x05, 0xb4, 4, 2, 3, 3, 7, 0, 0, 0];
 const ECN_PROBE: [u8; 12] = [3, 3, 10, 1, 2, 4, 0x05, 0xb4, 4, 2, 1, 1];
-
-/// An IPv4 packet that may not be fragmented, as most systems send it.
-fn whole() -> Ip {
-    Frame::ipv4(OUTSIDE_V4, GUARDED_V4)
-}
-
-/// One that may be, as most scanners do.
-fn fragmentable() -> Ip {
-    whole().fragment(0, false)
-}
-
-fn v6() -> Ip {
-    Frame::ipv6(OUTSIDE_V6, GUARDED_V6)
-}
 
 fn syn(ip: Ip, window: u16, options: &[u8]) -> Tcp {
     ip.tcp(40_000, 80).flags("S").window(window).options(options)

@@ -3,24 +3,12 @@
 use scanguard_common::classify::signature::Signature::{
     self, HopLimitSpread, MasscanPair, MasscanRun, NmapRetry, RepeatedSequence, UnicornscanRun,
 };
-use scanguard_harness::{Frame, GUARDED_V4, GUARDED_V6, Ip, OUTSIDE_V4, OUTSIDE_V6, Random};
+use scanguard_harness::{GUARDED_V4, Ip, Random};
 
-use super::trace;
+use super::{fragmentable, trace, v6, whole};
 
 /// Options of today's Linux, which no rule for small SYNs looks at.
 const LINUX: [u8; 20] = [2, 4, 0x05, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7];
-
-fn whole() -> Ip {
-    Frame::ipv4(OUTSIDE_V4, GUARDED_V4)
-}
-
-fn fragmentable() -> Ip {
-    whole().fragment(0, false)
-}
-
-fn v6() -> Ip {
-    Frame::ipv6(OUTSIDE_V6, GUARDED_V6)
-}
 
 fn syn(ip: Ip, from: u16, to: u16, sequence: u32) -> Vec<u8> {
     ip.tcp(from, to).flags("S").seq(sequence).options(&LINUX).build()
