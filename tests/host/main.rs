@@ -5,4 +5,5 @@ mod flags;
 mod headers;
 mod questions;
 mod refusal;
+mod signatures;
 mod truncation;

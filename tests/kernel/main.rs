@@ -19,6 +19,7 @@ mod readme;
 mod refusals;
 mod scans;
 mod scoreboard;
+mod signatures;
 mod silence;
 mod traffic;
 mod translation;
