@@ -1,6 +1,7 @@
 //! Difficult but legitimate traffic passes a guarded interface untouched: not a frame is dropped, not a connection
 //! fails, over both families, with the guarded host as server and as client.
 
+mod scene;
 mod socket;
 mod stage;
 
@@ -15,5 +16,6 @@ mod restarts;
 mod routes;
 mod volume;
 
+pub(crate) use scene::Scene;
 pub(crate) use socket::Socket;
 pub(crate) use stage::happened;

@@ -4,8 +4,8 @@ pub(crate) mod feature;
 mod talk;
 
 mod agreement;
+mod legitimate;
 mod load;
-mod netem;
 mod smoke;
 mod vlan;
 mod vrf;

@@ -8,6 +8,7 @@
 //! - [`Frame`] builds any packet, right by default and wrong on request.
 //! - [`Injector`] puts frames on a wire, [`Capture`] sees what comes back.
 //! - [`Scoreboard`] is what every technique of scanners learns, measured.
+//! - [`Passages`] is what legitimate traffic notices of a guard, and [`Page`] publishes both.
 //! - [`Relay`] is a bad cable: it loses, doubles and reorders frames.
 //! - [`World`] knows what a guarded host should do with a frame, and [`Traffic`] writes frames of every kind to ask.
 //! - [`Random`] makes every generated run repeatable.
@@ -20,6 +21,8 @@ mod nmap;
 mod offload;
 mod oracle;
 mod packet;
+mod page;
+mod passages;
 mod process;
 mod random;
 mod raw;
@@ -35,6 +38,8 @@ pub use middle::{FAR, NEAR};
 pub use nmap::{NMAP_OPTIONS, Port, PortState, Report};
 pub use oracle::{Meaning, sendable_flags};
 pub use packet::{Extension, Frame, Icmp, Ip, Link, Sctp, Tcp, Udp};
+pub use page::Page;
+pub use passages::{Passage, Passages, SceneName};
 pub use process::{Process, close};
 pub use random::Random;
 pub use raw::{Capture, Injector};

@@ -5,14 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use anyhow::{Context, Result, ensure};
 use scanguard_harness::{GUARDED_V4, Host, INTERFACE, Lab, OUTSIDE_V4};
 
-use super::stage::{PATIENCE, Stage, exchange, happened, untouched};
-use crate::guard::Guard;
+use super::scene::Scene;
+use super::stage::{PATIENCE, Stage, exchange, happened};
 
 #[test]
 fn questions_and_answers_by_udp() -> Result<()> {
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         for size in [0, 1, 512, 1232, 1472] {
-            ask(stage, size)?;
+            stage.scene.tries(|| ask(stage, size))?;
         }
         Ok(())
     })
@@ -21,9 +21,9 @@ fn questions_and_answers_by_udp() -> Result<()> {
 #[test]
 fn datagrams_in_fragments() -> Result<()> {
     let lab = Lab::new()?;
-    Stage::play_in(&lab, |stage| {
+    Scene::play_in(&lab, |stage| {
         for size in [1481, 4096, 9000, 65_000] {
-            ask(stage, size)?;
+            stage.scene.tries(|| ask(stage, size))?;
         }
         Ok(())
     })?;
@@ -35,11 +35,12 @@ fn datagrams_in_fragments() -> Result<()> {
 
 #[test]
 fn echoes() -> Result<()> {
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         let program = if stage.server_is.is_ipv4() { "ping" } else { "ping6" };
         for size in ["0", "56", "3000"] {
             let target = stage.server_is.to_string();
-            stage.client.run("busybox", [program, "-c", "2", "-i", "0.1", "-W", "2", "-s", size, &target])?;
+            let words = [program, "-c", "2", "-i", "0.1", "-W", "2", "-s", size, &target];
+            stage.scene.tries(|| stage.client.run("busybox", words))?;
         }
         Ok(())
     })
@@ -55,12 +56,17 @@ fn a_tunnel() -> Result<()> {
         host.ip(&format!("addr add {inner}/24 dev tunnel"))?;
         host.ip("link set tunnel up")?;
     }
-    let guard = Guard::attached(&lab.guarded)?;
-    let stage =
-        Stage { client: &lab.outside, server: &lab.guarded, client_is: inner[1], server_is: inner[0] };
+    let scene = Scene::guarding(&lab.guarded)?;
+    let stage = Stage {
+        scene: &scene,
+        client: &lab.outside,
+        server: &lab.guarded,
+        client_is: inner[1],
+        server_is: inner[0],
+    };
     let (client, server) = stage.connected()?;
     exchange(&client, &server)?;
-    untouched(&guard)
+    scene.end()
 }
 
 /// Sends a question of so many bytes, and an answer as long.

@@ -11,14 +11,14 @@ use nix::sys::socket::{setsockopt, sockopt};
 use scanguard_common::cause::Cause;
 use scanguard_harness::{Faults, Lab, Relay, close};
 
-use super::stage::{Stage, connect, exchange, happened, pour, say, set, untouched};
-use crate::guard::Guard;
+use super::scene::Scene;
+use super::stage::{Stage, connect, exchange, happened, pour, say, set};
 
 const MANY: usize = 2_000_000;
 
 #[test]
 fn half_closed_connections_carry_data_the_other_way() -> Result<()> {
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         for (done, goes_on) in either_end(stage)? {
             say(&done, &goes_on, "that is all from me")?;
             done.shutdown(Shutdown::Write)?;
@@ -34,7 +34,7 @@ fn half_closed_connections_carry_data_the_other_way() -> Result<()> {
 
 #[test]
 fn both_sides_close_at_once() -> Result<()> {
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         for _ in 0..50 {
             let (client, server) = stage.connected()?;
             exchange(&client, &server)?;
@@ -50,7 +50,7 @@ fn both_sides_close_at_once() -> Result<()> {
 
 #[test]
 fn aborted_connections() -> Result<()> {
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         for (gone, stays) in either_end(stage)? {
             abort(gone)?;
             ensure!(is_reset(&stays)?, "the other side did not hear of it");
@@ -64,8 +64,8 @@ fn data_that_crosses_a_reset() -> Result<()> {
     let lab = Lab::new()?;
     // What is under way needs a while for the way.
     let _relay = Relay::between_the_hosts_of(&lab, Faults::default(), 0)?;
-    let guard = Guard::attached(&lab.guarded)?;
-    for stage in Stage::all_of(&lab) {
+    let scene = Scene::guarding(&lab.guarded)?;
+    for stage in scene.stages(&lab) {
         for (gone, mut stays) in either_end(&stage)? {
             let writing = thread::spawn(move || while stays.write_all(&[b'.'; 1 << 16]).is_ok() {});
             (&gone).read_exact(&mut [0; 1_000_000]).context("reading some of it")?;
@@ -73,9 +73,9 @@ fn data_that_crosses_a_reset() -> Result<()> {
             writing.join().expect("writing does not panic");
         }
     }
-    untouched(&guard)?;
-    ensure!(guard.counts()?.packets(Cause::InFlow) > 0, "nothing came too late: {:?}", guard.counts()?);
-    Ok(())
+    let counts = scene.guard.counts()?;
+    ensure!(counts.packets(Cause::InFlow) > 0, "nothing came too late: {counts:?}");
+    scene.end()
 }
 
 #[test]
@@ -84,9 +84,9 @@ fn fins_that_come_after_the_connection_was_forgotten() -> Result<()> {
     for host in [&lab.guarded, &lab.outside] {
         set(host, "ipv4/tcp_fin_timeout", "1")?;
     }
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     let mut late = Vec::new();
-    for stage in Stage::all_of(&lab) {
+    for stage in scene.stages(&lab) {
         let listener = stage.listen()?;
         for _ in 0..20 {
             let (client, server) = stage.connect(&listener)?;
@@ -97,16 +97,16 @@ fn fins_that_come_after_the_connection_was_forgotten() -> Result<()> {
     sleep(Duration::from_millis(2200));
     let resets = [&lab.guarded, &lab.outside].map(|host| happened(host, "OutRsts"));
     drop(late);
-    untouched(&guard)?;
+    scene.is_untouched()?;
     for (host, before) in [&lab.guarded, &lab.outside].into_iter().zip(resets) {
         ensure!(happened(host, "OutRsts")? - before? == 40, "FIN_WAIT2 has not run out on {}", host.name());
     }
-    Ok(())
+    scene.end()
 }
 
 #[test]
 fn data_for_a_connection_that_was_closed() -> Result<()> {
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         let (client, server) = stage.connected()?;
         exchange(&client, &server)?;
         close(server)?;
@@ -120,11 +120,11 @@ fn data_for_a_connection_that_was_closed() -> Result<()> {
 
 #[test]
 fn connections_that_are_never_accepted() -> Result<()> {
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         let listener = stage.listen()?;
         let mut waiting = Vec::new();
         for _ in 0..10 {
-            waiting.push(connect(stage.client, listener.local_addr()?)?);
+            waiting.push(stage.scene.tries(|| connect(stage.client, listener.local_addr()?))?);
         }
         close(listener)?;
         for client in waiting {

@@ -11,13 +11,13 @@ use scanguard_harness::{
     Capture, Frame, GUARDED_V4, Host, INTERFACE, Injector, Lab, Link, OUTSIDE_V4, OUTSIDE_V6,
 };
 
-use super::stage::{PATIENCE, Stage, exchange, set, untouched};
-use crate::guard::Guard;
+use super::scene::Scene;
+use super::stage::{PATIENCE, exchange, set};
 
 #[test]
 fn neighbours_find_each_other() -> Result<()> {
     let lab = Lab::new()?;
-    Stage::play_in(&lab, |stage| {
+    Scene::play_in(&lab, |stage| {
         for host in [&lab.guarded, &lab.outside] {
             host.ip(&format!("neigh flush dev {INTERFACE}"))?;
         }
@@ -30,10 +30,10 @@ fn neighbours_find_each_other() -> Result<()> {
 fn addresses_that_another_host_has_are_noticed() -> Result<()> {
     let lab = Lab::new()?;
     set(&lab.guarded, &format!("ipv6/conf/{INTERFACE}/accept_dad"), "1")?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     lab.guarded.ip(&format!("addr add {OUTSIDE_V6}/64 dev {INTERFACE}"))?;
-    await_shown(&lab.guarded, "dadfailed")?;
-    untouched(&guard)
+    scene.tries(|| await_shown(&lab.guarded, "dadfailed"))?;
+    scene.end()
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn routers_make_themselves_known() -> Result<()> {
     );
     let lab = Lab::new()?;
     set(&lab.guarded, &format!("ipv6/conf/{INTERFACE}/accept_ra"), "1")?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     let (flags, timers, prefix) = ADVERTISED;
     let advertisement = Frame::ipv6(ROUTER, ALL_NODES)
         .link(Link::default().to_mac([0x33, 0x33, 0, 0, 0, 1]))
@@ -57,15 +57,15 @@ fn routers_make_themselves_known() -> Result<()> {
         .rest_of_header(flags)
         .payload(&[timers.as_slice(), &prefix.octets()].concat());
     Injector::on(&lab.outside, INTERFACE)?.send(&advertisement.build())?;
-    await_shown(&lab.guarded, "fd99::")?;
-    untouched(&guard)
+    scene.tries(|| await_shown(&lab.guarded, "fd99::"))?;
+    scene.end()
 }
 
 #[test]
 fn groups_are_asked_for_and_reported() -> Result<()> {
     let lab = Lab::new()?;
     let _listeners = both_groups(&lab.guarded)?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     // A bridge asks who is in which group, as switches do.
     lab.outside.ip(
         "link add br0 type bridge mcast_querier 1 mcast_startup_query_interval 100 mcast_query_interval 100 \
@@ -75,15 +75,15 @@ fn groups_are_asked_for_and_reported() -> Result<()> {
     lab.outside.ip(&format!("link set {INTERFACE} master br0"))?;
     let (asked, reported) = (Capture::on(&lab.guarded, INTERFACE)?, Capture::on(&lab.outside, INTERFACE)?);
     lab.outside.ip("link set br0 up")?;
-    await_all(&asked, vec![is_igmp_query, is_mld_query]).context("nobody asked")?;
-    await_all(&reported, vec![is_igmp_report, is_mld_report]).context("nobody reported")?;
-    untouched(&guard)
+    scene.tries(|| await_all(&asked, vec![is_igmp_query, is_mld_query])).context("nobody asked")?;
+    scene.tries(|| await_all(&reported, vec![is_igmp_report, is_mld_report])).context("nobody reported")?;
+    scene.end()
 }
 
 #[test]
 fn what_is_said_to_a_group_and_to_all() -> Result<()> {
     let lab = Lab::new()?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     for (from, to) in [(&lab.outside, &lab.guarded), (&lab.guarded, &lab.outside)] {
         let listeners = both_groups(to)?;
         let scope = from.within(|| if_nametoindex(INTERFACE))?;
@@ -93,12 +93,12 @@ fn what_is_said_to_a_group_and_to_all() -> Result<()> {
         let v6 = from.within(|| UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)))?;
         for address in [GROUP_V4, Ipv4Addr::new(10, 77, 0, 255), Ipv4Addr::BROADCAST] {
             v4.send_to(b"who is there?", (address, GROUP_PORT)).with_context(|| format!("to {address}"))?;
-            hear(&listeners[0]).with_context(|| format!("said to {address}"))?;
+            scene.tries(|| hear(&listeners[0])).with_context(|| format!("said to {address}"))?;
         }
         v6.send_to(b"who is there?", SocketAddrV6::new(GROUP_V6, GROUP_PORT, 0, scope))?;
-        hear(&listeners[1]).context("said to a group of IPv6")?;
+        scene.tries(|| hear(&listeners[1])).context("said to a group of IPv6")?;
     }
-    untouched(&guard)
+    scene.end()
 }
 
 #[test]
@@ -108,14 +108,17 @@ fn an_address_is_leased() -> Result<()> {
     let lab = Lab::new()?;
     lab.outside
         .within(|| fs::write("/run/leases", "").and_then(|()| fs::write("/run/udhcpd.conf", SETTINGS)))?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     let _server = lab.outside.spawn("busybox", ["udhcpd", "-f", "/run/udhcpd.conf"])?;
     let asking = ["udhcpc", "-i", INTERFACE, "-f", "-q", "-n", "-t", "10", "-T", "1", "-s", "/bin/true"];
     let mut client = lab.guarded.spawn("busybox", asking)?;
-    let output = client.wait(PATIENCE)?;
-    let words = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success() && words.contains("10.77.0.5"), "{words}");
-    untouched(&guard)
+    scene.tries(|| {
+        let output = client.wait(PATIENCE)?;
+        let words = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success() && words.contains("10.77.0.5"), "{words}");
+        Ok(())
+    })?;
+    scene.end()
 }
 
 /// Where mDNS is spoken (RFC 6762).

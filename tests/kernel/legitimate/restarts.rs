@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
-use scanguard_harness::{Lab, close};
+use scanguard_harness::{INTERFACE, Lab, close};
 
-use super::stage::{Stage, exchange, listen, untouched};
-use crate::guard::Guard;
+use super::scene::Scene;
+use super::stage::{Stage, exchange, listen};
 
 #[test]
 fn a_service_that_stops_refuses_at_once_and_serves_again_after_its_restart() -> Result<()> {
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         let listener = stage.listen()?;
         let address = listener.local_addr()?;
         let (client, server) = stage.connect(&listener)?;
@@ -35,7 +35,7 @@ fn a_service_that_stops_refuses_at_once_and_serves_again_after_its_restart() -> 
 
 #[test]
 fn peers_of_a_crashed_host_are_told() -> Result<()> {
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         let connections = connections(stage)?;
         crash(stage, connections)?.into_iter().try_for_each(is_told)
     })
@@ -44,13 +44,14 @@ fn peers_of_a_crashed_host_are_told() -> Result<()> {
 #[test]
 fn peers_of_a_host_that_crashed_before_the_guard_came_are_told() -> Result<()> {
     let lab = Lab::new()?;
+    let scene = Scene::before(&lab.guarded)?;
     let mut stale = Vec::new();
-    for stage in Stage::all_of(&lab) {
+    for stage in scene.stages(&lab) {
         stale.extend(crash(&stage, connections(&stage)?)?);
     }
-    let guard = Guard::attached(&lab.guarded)?;
+    scene.guard(INTERFACE)?;
     stale.into_iter().try_for_each(is_told)?;
-    untouched(&guard)
+    scene.end()
 }
 
 /// A few connections, as many as may be told at once.

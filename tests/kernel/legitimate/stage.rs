@@ -3,51 +3,34 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::thread::{self, sleep};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use scanguard_harness::{GUARDED_V4, GUARDED_V6, Host, Lab, OUTSIDE_V4, OUTSIDE_V6};
 
-use crate::guard::Guard;
+use super::scene::Scene;
 
 /// The longest that one step of a connection may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long the last frames of a scene may be under way.
-const SETTLED: Duration = Duration::from_millis(50);
-
 /// Who talks to whom.
-pub(super) struct Stage<'a> {
+pub(crate) struct Stage<'a> {
+    pub(super) scene: &'a Scene<'a>,
     pub(super) client: &'a Host,
     pub(super) server: &'a Host,
     pub(super) client_is: IpAddr,
     pub(super) server_is: IpAddr,
 }
 
-impl Stage<'_> {
-    /// Plays a scene in a lab of its own over both families, with the guarded host as the server and as the client.
-    pub(super) fn play(scene: impl Fn(&Stage<'_>) -> Result<()>) -> Result<()> {
-        Stage::play_in(&Lab::new()?, scene)
-    }
-
-    /// Plays a scene in a lab that was prepared for it.
-    pub(super) fn play_in(lab: &Lab, scene: impl Fn(&Stage<'_>) -> Result<()>) -> Result<()> {
-        let guard = Guard::attached(&lab.guarded)?;
-        for stage in Stage::all_of(lab) {
-            scene(&stage).with_context(|| stage.describe())?;
-            untouched(&guard).with_context(|| stage.describe())?;
-        }
-        Ok(())
-    }
-
+impl<'a> Stage<'a> {
     /// Both families, each with the guarded host as the server and as the client.
-    pub(super) fn all_of(lab: &Lab) -> [Stage<'_>; 4] {
+    pub(super) fn all_of(scene: &'a Scene<'a>, lab: &'a Lab) -> [Stage<'a>; 4] {
         let (guarded, outside) = (&lab.guarded, &lab.outside);
         let to_guarded =
-            |client_is, server_is| Stage { client: outside, server: guarded, client_is, server_is };
+            |client_is, server_is| Stage { scene, client: outside, server: guarded, client_is, server_is };
         let to_outside =
-            |client_is, server_is| Stage { client: guarded, server: outside, client_is, server_is };
+            |client_is, server_is| Stage { scene, client: guarded, server: outside, client_is, server_is };
         [
             to_guarded(OUTSIDE_V4.into(), GUARDED_V4.into()),
             to_guarded(OUTSIDE_V6.into(), GUARDED_V6.into()),
@@ -63,8 +46,10 @@ impl Stage<'_> {
 
     /// Connects to a listener: the client's end and the server's.
     pub(super) fn connect(&self, listener: &TcpListener) -> Result<(TcpStream, TcpStream)> {
-        let client = connect(self.client, listener.local_addr()?)?;
-        Ok((client, accept(listener)?))
+        self.scene.tries(|| {
+            let client = connect(self.client, listener.local_addr()?)?;
+            Ok((client, accept(listener)?))
+        })
     }
 
     /// A connection: the client's end and the server's.
@@ -72,17 +57,9 @@ impl Stage<'_> {
         self.connect(&self.listen()?)
     }
 
-    fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         format!("with {} at {} as the server", self.server.name(), self.server_is)
     }
-}
-
-/// Demands that nothing was dropped, neither of what came in nor of what went out.
-pub(super) fn untouched(guard: &Guard<'_>) -> Result<()> {
-    sleep(SETTLED);
-    let counts = guard.counts()?;
-    ensure!(counts.dropped() == 0, "legitimate packets were dropped: {counts:?}");
-    Ok(())
 }
 
 /// Listens on a host.
