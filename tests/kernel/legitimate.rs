@@ -1,6 +1,7 @@
 //! Difficult but legitimate traffic passes a guarded interface untouched: not a frame is dropped, not a connection
 //! fails, over both families, with the guarded host as server and as client.
 
+mod peer;
 mod scene;
 mod socket;
 mod stage;
@@ -12,6 +13,8 @@ mod endings;
 mod idle;
 mod neighbours;
 mod openings;
+mod other_stacks;
+mod programs;
 mod restarts;
 mod routes;
 mod volume;
