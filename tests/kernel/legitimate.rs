@@ -15,6 +15,8 @@ mod neighbours;
 mod openings;
 mod other_stacks;
 mod programs;
+mod published;
+mod questions;
 mod restarts;
 mod routes;
 mod volume;

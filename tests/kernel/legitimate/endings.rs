@@ -104,6 +104,31 @@ fn fins_that_come_after_the_connection_was_forgotten() -> Result<()> {
     scene.end()
 }
 
+/// Closing over data that nobody has read is an abort (RFC 2525 §2.17), however late.
+#[test]
+fn aborts_that_come_after_the_connection_was_forgotten() -> Result<()> {
+    let lab = Lab::new()?;
+    for host in [&lab.guarded, &lab.outside] {
+        set(host, "ipv4/tcp_fin_timeout", "1")?;
+    }
+    let scene = Scene::guarding(&lab.guarded)?;
+    let mut late = Vec::new();
+    for stage in scene.stages(&lab) {
+        let listener = stage.listen()?;
+        for _ in 0..20 {
+            let (client, server) = stage.connect(&listener)?;
+            exchange(&client, &server)?;
+            (&server).write_all(b"nobody reads this")?;
+            late.push(client); // the server closes first
+        }
+    }
+    sleep(Duration::from_millis(2200));
+    let before = happened(&lab.outside, "TCPAbortOnClose")?;
+    drop(late);
+    ensure!(happened(&lab.outside, "TCPAbortOnClose")? - before == 40, "nothing was unread");
+    scene.end()
+}
+
 #[test]
 fn data_for_a_connection_that_was_closed() -> Result<()> {
     Scene::play(|stage| {

@@ -64,7 +64,8 @@ fn routers_make_themselves_known() -> Result<()> {
 #[test]
 fn groups_are_asked_for_and_reported() -> Result<()> {
     let lab = Lab::new()?;
-    let _listeners = both_groups(&lab.guarded)?;
+    let [(port, v4, v6), ..] = GROUPS;
+    let _listeners = both_groups(&lab.guarded, port, v4, v6)?;
     let scene = Scene::guarding(&lab.guarded)?;
     // A bridge asks who is in which group, as switches do.
     lab.outside.ip(
@@ -85,18 +86,28 @@ fn what_is_said_to_a_group_and_to_all() -> Result<()> {
     let lab = Lab::new()?;
     let scene = Scene::guarding(&lab.guarded)?;
     for (from, to) in [(&lab.outside, &lab.guarded), (&lab.guarded, &lab.outside)] {
-        let listeners = both_groups(to)?;
         let scope = from.within(|| if_nametoindex(INTERFACE))?;
         let sender_is = if from.name() == "guarded" { GUARDED_V4 } else { OUTSIDE_V4 };
         let v4 = from.within(|| UdpSocket::bind((sender_is, 0)))?;
         v4.set_broadcast(true)?;
+        v4.set_read_timeout(Some(PATIENCE))?;
         let v6 = from.within(|| UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)))?;
-        for address in [GROUP_V4, Ipv4Addr::new(10, 77, 0, 255), Ipv4Addr::BROADCAST] {
-            v4.send_to(b"who is there?", (address, GROUP_PORT)).with_context(|| format!("to {address}"))?;
-            scene.tries(|| hear(&listeners[0])).with_context(|| format!("said to {address}"))?;
+        for (port, group_v4, group_v6) in GROUPS {
+            let listeners = both_groups(to, port, group_v4, group_v6)?;
+            for address in [group_v4, Ipv4Addr::new(10, 77, 0, 255), Ipv4Addr::BROADCAST] {
+                v4.send_to(b"who is there?", (address, port)).with_context(|| format!("to {address}"))?;
+                scene.tries(|| hear(&listeners[0])).with_context(|| format!("said to {address}"))?;
+            }
+            v6.send_to(b"who is there?", SocketAddrV6::new(group_v6, port, 0, scope))?;
+            scene.tries(|| hear(&listeners[1])).with_context(|| format!("said to {group_v6}"))?;
+            // Who is meant answers for himself, from an address that was not asked.
+            listeners[0].send_to(b"I am, as ever", v4.local_addr()?)?;
+            scene.tries(|| hear(&v4)).context("an answer to what was said to a group")?;
         }
-        v6.send_to(b"who is there?", SocketAddrV6::new(GROUP_V6, GROUP_PORT, 0, scope))?;
-        scene.tries(|| hear(&listeners[1])).context("said to a group of IPv6")?;
+        // Nobody here listens to these, and nobody says so.
+        for port in [67, 137, 138, 1_124] {
+            v4.send_to(b"who is there?", (Ipv4Addr::BROADCAST, port))?;
+        }
     }
     scene.end()
 }
@@ -121,20 +132,24 @@ fn an_address_is_leased() -> Result<()> {
     scene.end()
 }
 
-/// Where mDNS is spoken (RFC 6762).
-const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
-const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
-const GROUP_PORT: u16 = 5353;
+/// Where neighbours speak to all who listen: mDNS (RFC 6762), LLMNR (RFC 4795), SSDP, WS-Discovery, NetBIOS.
+const GROUPS: [(u16, Ipv4Addr, Ipv6Addr); 5] = [
+    (5353, Ipv4Addr::new(224, 0, 0, 251), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb)),
+    (5355, Ipv4Addr::new(224, 0, 0, 252), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 3)),
+    (1900, Ipv4Addr::new(239, 255, 255, 250), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x0c)),
+    (3702, Ipv4Addr::new(239, 255, 255, 250), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x0c)),
+    (137, Ipv4Addr::new(224, 0, 0, 1), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)),
+];
 
 /// Sockets that hear what is said to the groups, by IPv4 and by IPv6.
-fn both_groups(host: &Host) -> Result<[UdpSocket; 2]> {
+fn both_groups(host: &Host, port: u16, group_v4: Ipv4Addr, group_v6: Ipv6Addr) -> Result<[UdpSocket; 2]> {
     host.within(|| {
         let scope = if_nametoindex(INTERFACE)?;
         let address = if host.name() == "guarded" { GUARDED_V4 } else { OUTSIDE_V4 };
-        let v4 = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, GROUP_PORT))?;
-        v4.join_multicast_v4(&GROUP_V4, &address)?;
-        let v6 = UdpSocket::bind(SocketAddrV6::new(GROUP_V6, GROUP_PORT, 0, scope))?;
-        v6.join_multicast_v6(&GROUP_V6, scope)?;
+        let v4 = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))?;
+        v4.join_multicast_v4(&group_v4, &address)?;
+        let v6 = UdpSocket::bind(SocketAddrV6::new(group_v6, port, 0, scope))?;
+        v6.join_multicast_v6(&group_v6, scope)?;
         for socket in [&v4, &v6] {
             socket.set_read_timeout(Some(PATIENCE))?;
         }

@@ -42,16 +42,22 @@ fn fast_open() -> Result<()> {
 
 #[test]
 fn congestion_notification() -> Result<()> {
+    /// Marks every fourth packet as a congested router does (RFC 3168 §5).
+    const CONGESTED: &str = "table inet congested { chain out { type filter hook output priority 0; \
+        ip ecn ect0 numgen inc mod 4 0 ip ecn set ce
+        ip6 ecn ect0 numgen inc mod 4 0 ip6 ecn set ce\n }\n }";
     let lab = Lab::new()?;
     for host in [&lab.guarded, &lab.outside] {
         set(host, "ipv4/tcp_ecn", "1")?;
     }
+    lab.outside.run("nft", [CONGESTED])?;
     Scene::play_in(&lab, |stage| {
         let (client, server) = stage.connected()?;
         pour(&client, &server, 1_000_000)?;
         pour(&server, &client, 1_000_000)
     })?;
     ensure!(happened(&lab.guarded, "InECT0Pkts")? > 1_000, "it was not negotiated");
+    ensure!(happened(&lab.guarded, "InCEPkts")? > 100, "no router was congested");
     Ok(())
 }
 
@@ -114,6 +120,27 @@ fn a_service_flooded_with_syns_answers_by_cookie() -> Result<()> {
     }
     ensure!(scene.guard.counts()?.packets(Cause::SynCookie) >= 20, "no cookies: {:?}", scene.guard.counts()?);
     scene.end()
+}
+
+#[test]
+fn handshakes_that_are_always_by_cookie() -> Result<()> {
+    let lab = Lab::new()?;
+    for host in [&lab.guarded, &lab.outside] {
+        set(host, "ipv4/tcp_syncookies", "2")?;
+    }
+    Scene::play_in(&lab, |stage| {
+        let before = happened(stage.server, "SyncookiesRecv")?;
+        let listener = stage.listen()?;
+        for _ in 0..10 {
+            let (client, server) = stage.connect(&listener)?;
+            exchange(&client, &server)?;
+        }
+        ensure!(
+            happened(stage.server, "SyncookiesRecv")? - before == 10,
+            "not every handshake was by cookie"
+        );
+        Ok(())
+    })
 }
 
 #[test]

@@ -1,16 +1,16 @@
 //! Programs that everybody uses, as they come, on either side of the guard.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 use scanguard_harness::{Host, Process};
 
 use super::scene::Scene;
-use super::stage::{PATIENCE, Stage, connect};
+use super::stage::{Stage, await_socket};
 
 /// The longest that a program may take for what it is told to do.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -116,7 +116,7 @@ fn iperf_both_ways_and_by_udp() -> Result<()> {
     Scene::play(|stage| {
         let address = stage.server_is.to_string();
         let _server = stage.server.spawn("iperf3", ["-s", "-p", "5201", "-B", &address])?;
-        await_listener(stage.server, (stage.server_is, 5201).into())?;
+        await_socket(stage.server, tcp(stage), 5201)?;
         for options in
             ["-n 8M", "-n 8M -R", "-n 8M -P 4", "-u -b 20M -l 1200 -n 500K", "-u -R -b 20M -l 1200 -n 500K"]
         {
@@ -145,7 +145,7 @@ fn files_by_active_and_by_passive_ftp() -> Result<()> {
         let address = stage.server_is.to_string();
         let words = ["-m", "pyftpdlib", "-i", &address, "-p", "21", "-d", folder];
         let _server = stage.server.spawn("/usr/bin/python3", words)?;
-        await_listener(stage.server, (stage.server_is, 21).into())?;
+        await_socket(stage.server, tcp(stage), 21)?;
         let url = format!("ftp://{}/file", SocketAddr::from((stage.server_is, 21)));
         for how in ["--ftp-port -", "--ftp-pasv"] {
             for _ in 0..4 {
@@ -190,8 +190,7 @@ fn web_server(host: &Host) -> Result<Process> {
         Ok(())
     })?;
     let server = host.spawn("apache2", ["-X", "-f", &format!("{FOLDER}/settings")])?;
-    await_listener(host, (IpAddr::from([127, 0, 0, 1]), WEB).into())
-        .with_context(|| format!("{:?}", server.stderr()))?;
+    await_socket(host, "tcp6", WEB).with_context(|| server.stderr())?;
     Ok(server)
 }
 
@@ -208,7 +207,7 @@ fn ssh_server(stage: &Stage<'_>) -> Result<Process> {
     );
     stage.server.run("sh", ["-c", &prepare])?;
     let server = stage.server.spawn("dropbear", ["-F", "-E", "-s", "-p", "22", "-r", "/run/host_key"])?;
-    await_listener(stage.server, (stage.server_is, 22).into())?;
+    await_socket(stage.server, tcp(stage), 22)?;
     Ok(server)
 }
 
@@ -219,16 +218,9 @@ fn ssh(stage: &Stage<'_>, command: &str) -> Result<String> {
     stage.client.run("ssh", options.split(' ').chain([login.as_str(), command]))
 }
 
-/// Waits until a server listens. Its own host asks, because who asks too early from outside asks a closed port.
-fn await_listener(host: &Host, at: SocketAddr) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match connect(host, at) {
-            Ok(_) => return Ok(()),
-            Err(error) if Instant::now() > deadline => bail!("nobody listens at {at}: {error:#}"),
-            Err(_) => sleep(Duration::from_millis(20)),
-        }
-    }
+/// The table in which a socket is that listens at the server's address only.
+fn tcp(stage: &Stage<'_>) -> &'static str {
+    if stage.server_is.is_ipv4() { "tcp" } else { "tcp6" }
 }
 
 /// A number of a report, by the words before it.

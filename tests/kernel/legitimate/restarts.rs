@@ -42,6 +42,22 @@ fn peers_of_a_crashed_host_are_told() -> Result<()> {
 }
 
 #[test]
+fn idle_peers_of_a_crashed_host_find_out_by_keepalive() -> Result<()> {
+    Scene::play(|stage| {
+        let connections = connections(stage)?;
+        for (client, _) in &connections {
+            setsockopt(client, sockopt::KeepAlive, &true)?;
+            setsockopt(client, sockopt::TcpKeepIdle, &1)?;
+        }
+        for mut client in crash(stage, connections)? {
+            let error = client.read(&mut [0; 1]).err().context("something was read")?;
+            ensure!(error.kind() == ErrorKind::ConnectionReset, "{error}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn peers_of_a_host_that_crashed_before_the_guard_came_are_told() -> Result<()> {
     let lab = Lab::new()?;
     let scene = Scene::before(&lab.guarded)?;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::thread;
-use std::time::Duration;
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use scanguard_harness::{GUARDED_V4, GUARDED_V6, Host, Lab, OUTSIDE_V4, OUTSIDE_V6};
@@ -114,6 +114,21 @@ pub(super) fn pour(mut from: &TcpStream, mut to: &TcpStream, length: usize) -> R
         }
         writing.join().expect("writing does not panic").context("sending")
     })
+}
+
+/// Waits until a socket of a host has a port, in a table below `/proc/net`: nobody is asked for that.
+pub(super) fn await_socket(host: &Host, table: &str, port: u16) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    let (path, port) = (format!("/proc/thread-self/net/{table}"), format!(":{port:04X}"));
+    loop {
+        let sockets = host.within(|| fs::read_to_string(&path)).with_context(|| format!("reading {path}"))?;
+        let mut local = sockets.lines().filter_map(|line| line.split_whitespace().nth(1));
+        if local.any(|address| address.ends_with(&port)) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "no socket of {} has port {port} in {path}", host.name());
+        sleep(Duration::from_millis(20));
+    }
 }
 
 /// Changes a setting of a host's network, by its path below `/proc/sys/net`.
