@@ -1,6 +1,7 @@
 //! Frames of our own with honest headers.
 
 use super::Technique;
+use crate::scoreboard::ground::ZOMBIE_V4;
 use crate::{Frame, GUARDED_V4, GUARDED_V6, Ip, OUTSIDE_V4, OUTSIDE_V6};
 
 /// Where questions come from.
@@ -9,6 +10,9 @@ pub(super) const FROM: u16 = 40_000;
 /// What belongs to no connection, without a mark of any scanner.
 pub(super) fn strays() -> Vec<Technique> {
     vec![
+        Technique::crafted("SYN in the name of a zombie (idle scan)", |port| {
+            segment(Frame::ipv4(ZOMBIE_V4, GUARDED_V4), port, "S")
+        }),
         Technique::crafted("SYN/ACK out of nowhere", |port| segment(v4(), port, "SA")),
         Technique::crafted("SYN/ACK out of nowhere, IPv6", |port| segment(v6(), port, "SA")),
         Technique::crafted("RST out of nowhere", |port| segment(v4(), port, "R")),
