@@ -3,5 +3,8 @@
 mod decision;
 mod flags;
 mod headers;
+mod hostile;
 mod refusal;
+mod regressions;
 mod truncation;
+mod watched;

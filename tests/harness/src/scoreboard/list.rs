@@ -131,7 +131,12 @@ pub(super) fn groups() -> Vec<Group> {
             title: "TCP: idle scans and strays",
             remark: "An idle scan needs a host that answers what it never asked for.",
             subjects: ports,
-            techniques: [by(Tool::NmapIdle, &["-sI"]), because(STRAYS, crafted::strays())].concat(),
+            techniques: [
+                by(Tool::NmapIdle, &["-sI"]),
+                crafted::in_the_name_of_a_zombie(),
+                because(STRAYS, crafted::strays()),
+            ]
+            .concat(),
         },
         Group {
             title: "TCP: behind VLAN tags",

@@ -108,7 +108,9 @@ impl Tool {
         match self {
             Self::Nmap => format!("nmap {NMAP_OPTIONS} {options} -p {ports} {host}"),
             Self::NmapPing => format!("nmap -sn -n -T4 --max-retries 1 --disable-arp-ping {options} {host}"),
-            Self::NmapIdle => format!("nmap -Pn -n -T4 {options} {host}:{ports} -p 80 {NEIGHBOUR}"),
+            Self::NmapIdle => {
+                format!("nmap -Pn -n -T4 --disable-arp-ping {options} {host}:{ports} -p 80 {NEIGHBOUR}")
+            }
             Self::NmapSystem => format!(
                 "nmap -Pn -n -T4 --max-retries 1 --max-os-tries 1 --osscan-guess {options} -p 80,81 {host}"
             ),

@@ -10,9 +10,6 @@ pub(super) const FROM: u16 = 40_000;
 /// What belongs to no connection, without a mark of any scanner.
 pub(super) fn strays() -> Vec<Technique> {
     vec![
-        Technique::crafted("SYN in the name of a zombie (idle scan)", |port| {
-            segment(Frame::ipv4(ZOMBIE_V4, GUARDED_V4), port, "S")
-        }),
         Technique::crafted("SYN/ACK out of nowhere", |port| segment(v4(), port, "SA")),
         Technique::crafted("SYN/ACK out of nowhere, IPv6", |port| segment(v6(), port, "SA")),
         Technique::crafted("RST out of nowhere", |port| segment(v4(), port, "R")),
@@ -22,6 +19,13 @@ pub(super) fn strays() -> Vec<Technique> {
         Technique::crafted("a stray FIN/ACK", |port| segment(v4(), port, "FA")),
         Technique::crafted("a stray ACK, IPv6", |port| segment(v6(), port, "A")),
     ]
+}
+
+/// What the target of an idle scan sees: the answer goes to the zombie, whose numbers tell whether there was one.
+pub(super) fn in_the_name_of_a_zombie() -> Vec<Technique> {
+    vec![Technique::crafted("SYN in the name of a zombie (idle scan)", |port| {
+        segment(Frame::ipv4(ZOMBIE_V4, GUARDED_V4), port, "S")
+    })]
 }
 
 /// Probes in VLANs.

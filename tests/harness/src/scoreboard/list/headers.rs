@@ -36,6 +36,15 @@ pub(super) fn extended() -> Vec<Technique> {
         Technique::crafted("FIN behind a routing header", |port| {
             segment(v6().extension(Extension::routing()), port, "F")
         }),
+        Technique::crafted("SYN behind seventeen headers, one more than are followed", |port| {
+            segment(behind_many(), port, "S")
+        }),
+        Technique::crafted("FIN behind seventeen headers, one more than are followed", |port| {
+            segment(behind_many(), port, "F")
+        }),
+        Technique::crafted("ACK behind seventeen headers, one more than are followed", |port| {
+            segment(behind_many(), port, "A")
+        }),
         Technique::crafted("FIN behind an authentication header", |port| {
             segment(v6().extension(Extension::authentication()), port, "F")
         }),
@@ -124,6 +133,10 @@ pub(super) fn for_port_zero() -> Vec<Technique> {
         Technique::crafted("UDP to port 0", |_| vec![v4().udp(FROM, 0).payload(b"?").build()]),
         Technique::crafted("UDP to port 0, IPv6", |_| vec![v6().udp(FROM, 0).payload(b"?").build()]),
     ]
+}
+
+fn behind_many() -> Ip {
+    (0..17).fold(v6(), |ip, _| ip.extension(Extension::destination()))
 }
 
 /// A TCP header cut after eight bytes.
