@@ -11,6 +11,7 @@ mod datagrams;
 mod devices;
 mod endings;
 mod idle;
+mod indirect;
 mod neighbours;
 mod openings;
 mod other_stacks;
@@ -23,4 +24,4 @@ mod volume;
 
 pub(crate) use scene::Scene;
 pub(crate) use socket::Socket;
-pub(crate) use stage::happened;
+pub(crate) use stage::{accept, exchange, happened, pour, set};

@@ -9,6 +9,7 @@ mod budget;
 mod counters;
 mod events;
 mod gateway;
+mod knocking;
 mod legitimate;
 mod lifetime;
 mod portable;

@@ -7,6 +7,7 @@ mod agreement;
 mod hostile;
 mod legitimate;
 mod load;
+mod sctp;
 mod smoke;
 mod vlan;
 mod vrf;

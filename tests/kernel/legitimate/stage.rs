@@ -16,11 +16,11 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who talks to whom.
 pub(crate) struct Stage<'a> {
-    pub(super) scene: &'a Scene<'a>,
-    pub(super) client: &'a Host,
-    pub(super) server: &'a Host,
-    pub(super) client_is: IpAddr,
-    pub(super) server_is: IpAddr,
+    pub(crate) scene: &'a Scene<'a>,
+    pub(crate) client: &'a Host,
+    pub(crate) server: &'a Host,
+    pub(crate) client_is: IpAddr,
+    pub(crate) server_is: IpAddr,
 }
 
 impl<'a> Stage<'a> {
@@ -40,12 +40,12 @@ impl<'a> Stage<'a> {
     }
 
     /// Listens on any free port of the server.
-    pub(super) fn listen(&self) -> Result<TcpListener> {
+    pub(crate) fn listen(&self) -> Result<TcpListener> {
         listen(self.server, (self.server_is, 0))
     }
 
     /// Connects to a listener: the client's end and the server's.
-    pub(super) fn connect(&self, listener: &TcpListener) -> Result<(TcpStream, TcpStream)> {
+    pub(crate) fn connect(&self, listener: &TcpListener) -> Result<(TcpStream, TcpStream)> {
         self.scene.tries(|| {
             let client = connect(self.client, listener.local_addr()?)?;
             Ok((client, accept(listener)?))
@@ -53,7 +53,7 @@ impl<'a> Stage<'a> {
     }
 
     /// A connection: the client's end and the server's.
-    pub(super) fn connected(&self) -> Result<(TcpStream, TcpStream)> {
+    pub(crate) fn connected(&self) -> Result<(TcpStream, TcpStream)> {
         self.connect(&self.listen()?)
     }
 
@@ -75,7 +75,7 @@ pub(super) fn connect(host: &Host, to: SocketAddr) -> Result<TcpStream> {
 }
 
 /// Accepts a connection that is already made.
-pub(super) fn accept(listener: &TcpListener) -> Result<TcpStream> {
+pub(crate) fn accept(listener: &TcpListener) -> Result<TcpStream> {
     patient(listener.accept().context("accepting a connection")?.0)
 }
 
@@ -96,13 +96,13 @@ pub(super) fn say(mut from: &TcpStream, mut to: &TcpStream, words: &str) -> Resu
 }
 
 /// Says something both ways.
-pub(super) fn exchange(client: &TcpStream, server: &TcpStream) -> Result<()> {
+pub(crate) fn exchange(client: &TcpStream, server: &TcpStream) -> Result<()> {
     say(client, server, "from the client")?;
     say(server, client, "from the server")
 }
 
 /// Sends so many bytes from one end to the other.
-pub(super) fn pour(mut from: &TcpStream, mut to: &TcpStream, length: usize) -> Result<()> {
+pub(crate) fn pour(mut from: &TcpStream, mut to: &TcpStream, length: usize) -> Result<()> {
     thread::scope(|scope| {
         let writing = scope.spawn(move || from.write_all(&vec![b'.'; length]));
         let mut buffer = vec![0; 1 << 16];
@@ -132,7 +132,7 @@ pub(super) fn await_socket(host: &Host, table: &str, port: u16) -> Result<()> {
 }
 
 /// Changes a setting of a host's network, by its path below `/proc/sys/net`.
-pub(super) fn set(host: &Host, setting: &str, value: &str) -> Result<()> {
+pub(crate) fn set(host: &Host, setting: &str, value: &str) -> Result<()> {
     let path = format!("/proc/sys/net/{setting}");
     host.within(|| fs::write(&path, value)).with_context(|| format!("writing {value:?} to {path}"))
 }

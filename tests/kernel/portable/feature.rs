@@ -1,6 +1,7 @@
 //! What a kernel may have been built without, and tests need.
 
 use std::env;
+use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
@@ -11,6 +12,9 @@ use scanguard_harness::{Host, INTERFACE};
 /// Names the features that have to be there, with commas between them: where one of them is missing, the tests that
 /// need it fail instead of being skipped.
 const EXPECTED: &str = "SCANGUARD_EXPECT";
+
+/// Whether and how congestion notification is negotiated.
+const ECN: &str = "/proc/sys/net/ipv4/tcp_ecn";
 
 /// Something that a kernel has or has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +27,13 @@ pub(crate) enum Feature {
     Netem,
     /// Routing tables of their own for some interfaces.
     Vrf,
+    /// Accurate congestion notification (RFC 9768), which came with Linux 6.18 or so, by a setting.
+    AccurateEcn,
 }
 
 impl Feature {
-    const ALL: [Feature; 4] = [Feature::Vlan, Feature::Sctp, Feature::Netem, Feature::Vrf];
+    const ALL: [Feature; 5] =
+        [Feature::Vlan, Feature::Sctp, Feature::Netem, Feature::Vrf, Feature::AccurateEcn];
 
     /// Whether a test that needs this has to be skipped, which is said.
     ///
@@ -50,6 +57,7 @@ impl Feature {
             Feature::Sctp => "sctp",
             Feature::Netem => "netem",
             Feature::Vrf => "vrf",
+            Feature::AccurateEcn => "accurate-ecn",
         }
     }
 
@@ -60,6 +68,7 @@ impl Feature {
             Feature::Sctp => "CONFIG_IP_SCTP",
             Feature::Netem => "CONFIG_NET_SCH_NETEM",
             Feature::Vrf => "CONFIG_NET_VRF",
+            Feature::AccurateEcn => "the setting 3 of net.ipv4.tcp_ecn",
         }
     }
 
@@ -74,6 +83,9 @@ impl Feature {
             Feature::Vrf => host.ip(&format!("link add {INTERFACE} type vrf table 1")).map(drop),
             Feature::Netem => {
                 host.run("tc", "qdisc add dev lo root netem delay 1ms".split_whitespace()).map(drop)
+            }
+            Feature::AccurateEcn => {
+                host.within(|| fs::write(ECN, "3")).with_context(|| format!("writing 3 to {ECN}"))
             }
             Feature::Sctp => host.within(open_sctp).context("opening a socket"),
         }
