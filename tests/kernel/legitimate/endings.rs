@@ -81,20 +81,8 @@ fn data_that_crosses_a_reset() -> Result<()> {
 #[test]
 fn fins_that_come_after_the_connection_was_forgotten() -> Result<()> {
     let lab = Lab::new()?;
-    for host in [&lab.guarded, &lab.outside] {
-        set(host, "ipv4/tcp_fin_timeout", "1")?;
-    }
     let scene = Scene::guarding(&lab.guarded)?;
-    let mut late = Vec::new();
-    for stage in scene.stages(&lab) {
-        let listener = stage.listen()?;
-        for _ in 0..20 {
-            let (client, server) = stage.connect(&listener)?;
-            exchange(&client, &server)?;
-            late.push(client); // the server closes first
-        }
-    }
-    sleep(Duration::from_millis(2200));
+    let late = forgotten_by_servers(&scene, &lab, |_| Ok(()))?;
     let resets = [&lab.guarded, &lab.outside].map(|host| happened(host, "OutRsts"));
     drop(late);
     scene.is_untouched()?;
@@ -108,21 +96,8 @@ fn fins_that_come_after_the_connection_was_forgotten() -> Result<()> {
 #[test]
 fn aborts_that_come_after_the_connection_was_forgotten() -> Result<()> {
     let lab = Lab::new()?;
-    for host in [&lab.guarded, &lab.outside] {
-        set(host, "ipv4/tcp_fin_timeout", "1")?;
-    }
     let scene = Scene::guarding(&lab.guarded)?;
-    let mut late = Vec::new();
-    for stage in scene.stages(&lab) {
-        let listener = stage.listen()?;
-        for _ in 0..20 {
-            let (client, server) = stage.connect(&listener)?;
-            exchange(&client, &server)?;
-            (&server).write_all(b"nobody reads this")?;
-            late.push(client); // the server closes first
-        }
-    }
-    sleep(Duration::from_millis(2200));
+    let late = forgotten_by_servers(&scene, &lab, |mut server| Ok(server.write_all(b"nobody reads this")?))?;
     let before = happened(&lab.outside, "TCPAbortOnClose")?;
     drop(late);
     ensure!(happened(&lab.outside, "TCPAbortOnClose")? - before == 40, "nothing was unread");
@@ -157,6 +132,30 @@ fn connections_that_are_never_accepted() -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// The clients' ends of connections that their servers have closed first, after some last words, and then forgotten
+/// because nothing came from the clients.
+fn forgotten_by_servers(
+    scene: &Scene<'_>,
+    lab: &Lab,
+    last_words: impl Fn(&TcpStream) -> Result<()>,
+) -> Result<Vec<TcpStream>> {
+    for host in [&lab.guarded, &lab.outside] {
+        set(host, "ipv4/tcp_fin_timeout", "1")?;
+    }
+    let mut clients = Vec::new();
+    for stage in scene.stages(lab) {
+        let listener = stage.listen()?;
+        for _ in 0..20 {
+            let (client, server) = stage.connect(&listener)?;
+            exchange(&client, &server)?;
+            last_words(&server)?;
+            clients.push(client);
+        }
+    }
+    sleep(Duration::from_millis(2200));
+    Ok(clients)
 }
 
 /// Two connections that were used: the first with the client's end first, the other with the server's.

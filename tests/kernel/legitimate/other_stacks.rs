@@ -31,27 +31,22 @@ fn play(scene: impl Fn(&Stage<'_>, &dyn Fn() -> Result<Peer>) -> Result<()>) -> 
 /// As a browser does with the slower of two addresses, a tracer of routes, and a balancer that looks who is there.
 #[test]
 fn connects_that_are_cancelled_by_a_reset() -> Result<()> {
-    play(|stage, peer| {
-        for _ in 0..5 {
-            let mut peer = peer()?;
-            stage.scene.tries(|| peer.asks(&peer.segment("S").options(&MSS)))?;
-            peer.send(&peer.segment("R"))?;
-        }
-        Ok(())
-    })
+    play(|stage, peer| cancel_by("R", stage, peer))
 }
 
 /// As Darwin does.
 #[test]
 fn connects_that_are_cancelled_by_a_bare_fin() -> Result<()> {
-    play(|stage, peer| {
-        for _ in 0..5 {
-            let mut peer = peer()?;
-            stage.scene.tries(|| peer.asks(&peer.segment("S").options(&MSS)))?;
-            peer.send(&peer.segment("F"))?;
-        }
-        Ok(())
-    })
+    play(|stage, peer| cancel_by("F", stage, peer))
+}
+
+fn cancel_by(flags: &str, stage: &Stage<'_>, peer: &dyn Fn() -> Result<Peer>) -> Result<()> {
+    for _ in 0..5 {
+        let mut peer = peer()?;
+        stage.scene.tries(|| peer.asks(&peer.segment("S").options(&MSS)))?;
+        peer.send(&peer.segment(flags))?;
+    }
+    Ok(())
 }
 
 #[test]

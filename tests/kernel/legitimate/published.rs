@@ -35,8 +35,7 @@ const TRANSLATION: &str = "table inet translation {
 fn a_port_that_address_translation_publishes() -> Result<()> {
     let lab = Lab::new()?;
     let guest = guest_behind(&lab.guarded)?;
-    forward(&lab.guarded)?;
-    lab.guarded.run("nft", [TRANSLATION])?;
+    translate(&lab.guarded)?;
     the_port_works(&lab, &guest)
 }
 
@@ -52,8 +51,7 @@ fn a_port_that_a_proxy_publishes() -> Result<()> {
 fn a_port_that_address_translation_and_a_proxy_publish() -> Result<()> {
     let lab = Lab::new()?;
     let guest = guest_behind(&lab.guarded)?;
-    forward(&lab.guarded)?;
-    lab.guarded.run("nft", [TRANSLATION])?;
+    translate(&lab.guarded)?;
     let _proxies = proxies(&lab.guarded)?;
     the_port_works(&lab, &guest)
 }
@@ -62,8 +60,7 @@ fn a_port_that_address_translation_and_a_proxy_publish() -> Result<()> {
 fn what_guests_ask_for_behind_address_translation() -> Result<()> {
     let lab = Lab::new()?;
     let guest = guest_behind(&lab.guarded)?;
-    forward(&lab.guarded)?;
-    lab.guarded.run("nft", [TRANSLATION])?;
+    translate(&lab.guarded)?;
     let _service = Service::echo(&lab.outside, SERVICE)?;
     let scene = Scene::before(&lab.guarded)?;
     let mut earlier = OUTSIDE
@@ -147,6 +144,11 @@ fn guest_behind(host: &Host) -> Result<Host> {
         guest.ip(&format!("route add default via {gateway}"))?;
     }
     Ok(guest)
+}
+
+fn translate(host: &Host) -> Result<()> {
+    forward(host)?;
+    host.run("nft", [TRANSLATION]).map(drop)
 }
 
 fn forward(host: &Host) -> Result<()> {
