@@ -84,12 +84,17 @@ impl Feature {
             Feature::Netem => {
                 host.run("tc", "qdisc add dev lo root netem delay 1ms".split_whitespace()).map(drop)
             }
-            Feature::AccurateEcn => {
-                host.within(|| fs::write(ECN, "3")).with_context(|| format!("writing 3 to {ECN}"))
-            }
+            Feature::AccurateEcn => host.within(choose_accurate_ecn),
             Feature::Sctp => host.within(open_sctp).context("opening a socket"),
         }
     }
+}
+
+fn choose_accurate_ecn() -> Result<()> {
+    fs::write(ECN, "3").with_context(|| format!("writing 3 to {ECN}"))?;
+    // Where any number is taken, 3 means nothing.
+    ensure!(fs::write(ECN, "99").is_err(), "{ECN} takes any number");
+    Ok(())
 }
 
 fn open_sctp() -> Result<()> {
