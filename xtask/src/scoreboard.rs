@@ -41,11 +41,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let wanted = |part| args.only.is_none_or(|only| only == part);
     if wanted(Part::Techniques) {
         page.techniques = techniques(&page.techniques)?;
+        page.write(&file)?;
     }
     if wanted(Part::Legitimate) {
         page.passages = passages()?;
+        page.write(&file)?;
     }
-    page.write(&file)?;
     println!("written to {PAGE}");
     Ok(ExitCode::SUCCESS)
 }
@@ -65,11 +66,12 @@ fn techniques(earlier: &Scoreboard) -> Result<Scoreboard> {
 fn passages() -> Result<Passages> {
     println!("playing legitimate scenes; this takes a few minutes");
     let start = Instant::now();
+    let scenes = SceneName::listed(&tests(&["--list", "--format", "terse"])?)?;
     let here = Passages::printed(&tests(&["--show-output"])?)?;
     let console = vm::console_of_the_newest(&[SCENES_OF_OTHER_KERNELS.to_owned()])?;
     let passages = here.and(Passages::printed(&console)?)?;
     println!("played in {:.0} s", start.elapsed().as_secs_f32());
-    passages.are_of(&SceneName::listed(&tests(&["--list", "--format", "terse"])?)?)?;
+    passages.are_of(&scenes)?;
     passages.short().iter().for_each(|row| println!("falls short: {row}"));
     Ok(passages)
 }

@@ -82,6 +82,24 @@ fn addresses_of_the_link() -> Result<()> {
     scene.end()
 }
 
+/// As an address moves to the other of two hosts when one of them fails.
+#[test]
+fn addresses_that_the_host_gets_while_it_is_guarded() -> Result<()> {
+    let lab = Lab::new()?;
+    let scene = Scene::guarding(&lab.guarded)?;
+    for (address, length, client_is) in
+        [("10.77.0.50", 24, OUTSIDE[0]), ("fd77::50", 64, OUTSIDE[1]), ("192.0.2.50", 32, OUTSIDE[0])]
+    {
+        lab.guarded.ip(&format!("addr add {address}/{length} dev {INTERFACE} nodad"))?;
+        if length == 32 {
+            lab.outside.ip(&format!("route add {address} via {GUARDED_V4}"))?;
+        }
+        let server_is = address.parse()?;
+        converse(&Stage { scene: &scene, client: &lab.outside, server: &lab.guarded, client_is, server_is })?;
+    }
+    scene.end()
+}
+
 const GUEST: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::new(10, 77, 0, 7)), IpAddr::V6(Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, 7))];
 const OUTSIDE: [IpAddr; 2] = [IpAddr::V4(OUTSIDE_V4), IpAddr::V6(OUTSIDE_V6)];

@@ -164,6 +164,23 @@ fn a_last_word_that_comes_with_the_end() -> Result<()> {
     })
 }
 
+/// As on a way with a small link, from a system that does not look for the smallest.
+#[test]
+fn segments_that_are_cut_into_fragments() -> Result<()> {
+    play(|stage, peer| {
+        let mut peer = peer()?;
+        stage.scene.tries(|| {
+            peer.opens()?;
+            for _ in 0..5 {
+                let words = "a line that is much too long for the way\n";
+                peer.send_in_two(&peer.segment("PA").payload(words.as_bytes()))?;
+                peer.heard(words)?;
+            }
+            peer.ends("FA")
+        })
+    })
+}
+
 #[test]
 fn handshakes_that_end_after_the_service_has_stopped() -> Result<()> {
     let lab = Lab::new()?;

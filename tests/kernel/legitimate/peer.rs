@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, Result, ensure};
 use scanguard_common::classify::flags::TcpFlags;
+use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::parse::parse;
 use scanguard_common::parse::transport::Segment;
 use scanguard_harness::{Capture, Frame, GUARDED_MAC, Host, INTERFACE, Injector, OUTSIDE_MAC, Tcp};
@@ -65,6 +66,21 @@ impl Peer {
         self.injector.send(&segment.build())
     }
 
+    /// Sends a segment without options cut in two, as a router does whose next link is small: the header and a little
+    /// of what follows, and the rest.
+    pub(super) fn send_in_two(&self, segment: &Tcp) -> Result<()> {
+        const FIRST: usize = 32;
+        let (ip, behind) =
+            (Frame::between(self.from.ip(), self.to.ip()), if self.to.is_ipv4() { 34 } else { 54 });
+        let segment = segment.build().split_off(behind);
+        let (first, rest) = segment.split_at_checked(FIRST).context("too short to be cut")?;
+        for (offset, more, part) in [(0, true, first), (FIRST / 8, false, rest)] {
+            let fragment = ip.clone().fragment(u16::try_from(offset)?, more);
+            self.injector.send(&fragment.build(IpProtocol::TCP.0, part))?;
+        }
+        Ok(())
+    }
+
     /// Asks for a connection with this SYN, and hears that it is granted.
     pub(super) fn asks(&mut self, syn: &Tcp) -> Result<()> {
         self.send(syn)?;
@@ -84,6 +100,11 @@ impl Peer {
     /// Says something with these flags to a service that sends it back, and hears that.
     pub(super) fn says(&mut self, flags: &str, words: &str) -> Result<()> {
         self.send(&self.segment(flags).payload(words.as_bytes()))?;
+        self.heard(words)
+    }
+
+    /// Hears that something was said, and acknowledges that.
+    pub(super) fn heard(&mut self, words: &str) -> Result<()> {
         self.hears(TcpFlags::PSH | TcpFlags::ACK).with_context(|| format!("waiting for {words:?}"))?;
         let length = u32::try_from(words.len())?;
         (self.next, self.expected) = (self.next + length, self.expected.wrapping_add(length));

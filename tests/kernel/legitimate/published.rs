@@ -109,9 +109,17 @@ fn a_guest_with_a_route_to_it() -> Result<()> {
 
 /// Connections, bulk data and datagrams to the published port, while the service is there and after its restart.
 fn the_port_works(lab: &Lab, guest: &Host) -> Result<()> {
-    let scene = Scene::guarding(&lab.guarded)?;
+    let scene = Scene::before(&lab.guarded)?;
     for restart in 0..2 {
         let service = Service::echo(guest, SERVICE)?;
+        if restart == 0 {
+            let earlier =
+                GUARDED.map(|guarded| scene.tries(|| Conversation::open(&lab.outside, (guarded, PUBLISHED))));
+            scene.guard(INTERFACE)?;
+            for conversation in earlier {
+                conversation?.exchange("older than the guard")?;
+            }
+        }
         for guarded in GUARDED {
             for number in 0..20 {
                 scene.tries(|| {
