@@ -1,5 +1,6 @@
 //! Measures what scanners learn and what legitimate traffic notices, and writes it down where everybody can read it.
 
+use std::fs;
 use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
@@ -67,7 +68,11 @@ fn passages() -> Result<Passages> {
     println!("playing legitimate scenes; this takes a few minutes");
     let start = Instant::now();
     let scenes = SceneName::listed(&tests(&["--list", "--format", "terse"])?)?;
-    let here = Passages::printed(&tests(&["--show-output"])?)?;
+    let said = tests(&["--show-output"])?;
+    let log = shell::built("debug")?.with_file_name("legitimate.log");
+    fs::write(&log, &said).with_context(|| format!("writing {}", log.display()))?;
+    println!("what they said is kept in {}", log.display());
+    let here = Passages::printed(&said)?;
     let console = vm::console_of_the_newest(&[SCENES_OF_OTHER_KERNELS.to_owned()])?;
     let passages = here.and(Passages::printed(&console)?)?;
     println!("played in {:.0} s", start.elapsed().as_secs_f32());

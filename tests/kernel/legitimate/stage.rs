@@ -116,17 +116,22 @@ pub(crate) fn pour(mut from: &TcpStream, mut to: &TcpStream, length: usize) -> R
     })
 }
 
-/// Waits until a socket of a host has a port, in a table below `/proc/net`: nobody is asked for that.
+/// Waits until a socket waits at a port, in a table below `/proc/net`: nobody is asked for that.
 pub(super) fn await_socket(host: &Host, table: &str, port: u16) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let (path, port) = (format!("/proc/thread-self/net/{table}"), format!(":{port:04X}"));
     loop {
         let sockets = host.within(|| fs::read_to_string(&path)).with_context(|| format!("reading {path}"))?;
-        let mut local = sockets.lines().filter_map(|line| line.split_whitespace().nth(1));
-        if local.any(|address| address.ends_with(&port)) {
+        // Each line begins with a number and both addresses; whoever waits for all has the other port 0.
+        let waits = |line: &str| {
+            let mut words = line.split_whitespace().skip(1);
+            words.next().is_some_and(|local| local.ends_with(&port))
+                && words.next().is_some_and(|remote| remote.ends_with(":0000"))
+        };
+        if sockets.lines().any(waits) {
             return Ok(());
         }
-        ensure!(Instant::now() < deadline, "no socket of {} has port {port} in {path}", host.name());
+        ensure!(Instant::now() < deadline, "no socket of {} waits at port {port} in {path}", host.name());
         sleep(Duration::from_millis(20));
     }
 }
