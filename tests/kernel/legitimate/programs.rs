@@ -198,8 +198,8 @@ fn ssh_server(stage: &Stage<'_>) -> Result<Process> {
     let public = stage.client.run("sh", ["-c", MAKE])?;
     // A home of its own, so that nobody's real one is touched.
     let prepare = format!(
-        "mount -t tmpfs -o mode=700 home /root && mkdir -m 700 /root/.ssh && echo '{}' > /root/.ssh/authorized_keys \
-         && rm -f /run/host_key && dropbearkey -t ed25519 -f /run/host_key",
+        "home=$(getent passwd 0 | cut -d : -f 6) && mount -t tmpfs -o mode=700 home $home && mkdir -m 700 $home/.ssh \
+         && echo '{}' > $home/.ssh/authorized_keys && rm -f /run/host_key && dropbearkey -t ed25519 -f /run/host_key",
         public.trim(),
     );
     stage.server.run("sh", ["-c", &prepare])?;
