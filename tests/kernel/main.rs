@@ -11,6 +11,7 @@ mod counters;
 mod events;
 mod flags;
 mod gateway;
+mod knocking;
 mod legitimate;
 mod lifetime;
 mod messages;

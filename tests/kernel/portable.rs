@@ -4,8 +4,10 @@ pub(crate) mod feature;
 mod talk;
 
 mod agreement;
+mod hostile;
+mod legitimate;
 mod load;
-mod netem;
+mod sctp;
 mod second_door;
 mod smoke;
 mod upper;
