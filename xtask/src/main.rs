@@ -36,8 +36,9 @@ enum Task {
     },
     /// Run every test, those that need root and other kernels included
     Test,
-    /// Measure what every kind of scan learns of a guarded host, and write docs/scoreboard.md
-    Scoreboard,
+    /// Measure what every kind of scan learns of a guarded host and what legitimate traffic notices, and write
+    /// docs/scoreboard.md
+    Scoreboard(scoreboard::Args),
     /// Check formatting, lints and documentation
     Ci,
     /// Run scanguard in virtual machines with other kernels
@@ -57,7 +58,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo { scanguard: Some(binary) } => demo::run(&binary),
         Task::Demo { scanguard: None } => launch::run(),
         Task::Test => test::run(),
-        Task::Scoreboard => scoreboard::run(),
+        Task::Scoreboard(args) => scoreboard::run(&args),
         Task::Ci => ci::run(),
         Task::Vm(args) => vm::run(&args),
     }

@@ -51,7 +51,7 @@ impl Args {
             What::Add { prefixes } => add(&understood(prefixes)?).await,
             What::Remove { prefixes } => remove(&understood(prefixes)?).await,
             What::List { json } => {
-                let list = Allowlist::dated(&Maps::open(&pins_in_use()?)?.listed(List::Allowed)?)?;
+                let list = Allowlist::dated(&Maps::open(&pins_in_use().await?)?.listed(List::Allowed)?)?;
                 Ok(list.show(*json, output.data)?)
             }
         }
@@ -63,20 +63,17 @@ fn understood(given: &[String]) -> anyhow::Result<Vec<Prefix>> {
     Ok(given.iter().map(|prefix| Prefix::parse(prefix)).collect::<Result<_, _>>()?)
 }
 
+/// Adds all or none.
 async fn add(prefixes: &[Prefix]) -> anyhow::Result<()> {
-    let pins = pins_in_use()?;
+    let pins = pins_in_use().await?;
     let _lock = Lock::take().await?;
-    let mut maps = Maps::open(&pins)?;
     let entry = Listed::new(clock::seconds()?, None);
-    for prefix in prefixes {
-        maps.enlist(List::Allowed, prefix, entry)?;
-    }
-    Ok(())
+    Maps::open(&pins)?.enlist(List::Allowed, prefixes, entry).map(|_| ())
 }
 
 /// Removes all or none.
 async fn remove(prefixes: &[Prefix]) -> anyhow::Result<()> {
-    let pins = pins_in_use()?;
+    let pins = pins_in_use().await?;
     let _lock = Lock::take().await?;
     Maps::open(&pins)?.strike(List::Allowed, prefixes)
 }

@@ -15,7 +15,7 @@ const fn tool(program: &'static str, package: &'static str, purpose: &'static st
 }
 
 /// Every tool, once.
-const TOOLS: [Tool; 14] = [
+const TOOLS: [Tool; 24] = [
     tool("nmap", "nmap", "every kind of scan, in demo and tests"),
     tool("hping3", "hping3", "single probes, crafted by somebody else's hand"),
     tool("masscan", "masscan", "scans by another tool, for the scoreboard"),
@@ -26,7 +26,21 @@ const TOOLS: [Tool; 14] = [
     tool("ethtool", "ethtool", "switching a test interface's offloads"),
     tool("bpftool", "bpftool", "asking the kernel what is loaded"),
     tool("curl", "curl", "downloads that a guard must not disturb"),
+    tool("ab", "apache2-utils", "thousands of short connections"),
+    tool("apache2", "apache2-bin", "a real web server; this package starts none by itself"),
+    tool("dig", "bind9-dnsutils", "names looked up by UDP, in fragments and by TCP"),
+    tool("dnsmasq", "dnsmasq-base", "a real name server; this package starts none by itself"),
+    tool("dropbear", "dropbear-bin", "a real ssh server; this package starts none by itself"),
+    tool("iperf3", "iperf3", "bulk data as it is measured everywhere"),
+    tool("socat", "socat", "proxies and tunnels"),
+    tool("ssh", "openssh-client", "sessions that a guard must not disturb"),
+    tool(
+        "/usr/lib/python3/dist-packages/pyftpdlib/servers.py",
+        "python3-pyftpdlib",
+        "a real FTP server; this package starts none by itself",
+    ),
     tool("nft", "nftables", "address translation, for tests with guests behind the guarded host"),
+    tool("iptables-legacy", "iptables", "the older packet filter, which a guarded host may have"),
     tool("qemu-system-x86_64", "qemu-system-x86", "running other kernels"),
     tool("busybox", "busybox-static", "the user space beside those kernels"),
     tool("cpio", "cpio", "packing that user space for them"),
