@@ -11,6 +11,7 @@ mod budget;
 mod counters;
 mod events;
 mod flags;
+mod forgery;
 mod gateway;
 mod knocking;
 mod legitimate;

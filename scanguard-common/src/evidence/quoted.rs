@@ -17,7 +17,7 @@ const PORT_AT: usize = 2;
 ///
 /// IPv4 options and IPv6 extension headers in the quote are not followed.
 pub fn name_quoted<F: Frame + ?Sized>(frame: &F, error: &mut Packet) {
-    let at = usize::from(error.headers.transport) + ERROR_LENGTH;
+    let at = error.headers.transport() + ERROR_LENGTH;
     let protocol_at = match error.family {
         Family::V4 => at + 9,
         Family::V6 => at + 6,

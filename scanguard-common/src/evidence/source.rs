@@ -16,6 +16,9 @@ pub const REMEMBERED: usize = 8;
 /// place of the oldest, whoever asks quickly enough would never be found to have got no answer.
 pub(super) const PENDING: usize = 3;
 
+/// The highest score: it stays below the threshold that bans nobody.
+const HIGHEST: u32 = u32::MAX - 1;
+
 /// The evidence about one source: one cache line.
 ///
 /// Two processors may write it at the same time; every mixture of two records is a valid one.
@@ -108,7 +111,7 @@ impl Source {
             self.score = self.score.saturating_sub(Weights::CLOSED);
         } else {
             self.failed = self.failed.saturating_add(1);
-            self.score = self.score.saturating_add(Weights::against(kind));
+            self.score = self.score.saturating_add(Weights::against(kind)).min(HIGHEST);
             self.kind = kind.number();
         }
         true

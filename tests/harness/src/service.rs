@@ -50,11 +50,6 @@ impl Service {
         Self::serve(listener, serve_echo)
     }
 
-    /// Does what [`http`](Self::http) does, for whom a listener accepts that was made with care.
-    pub fn http_by(listener: TcpListener) -> Self {
-        Self::serve(listener, serve_http)
-    }
-
     fn start(host: &Host, port: u16, serve: fn(&TcpStream) -> io::Result<()>) -> Result<Self> {
         let listener = host
             .within(|| TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)))

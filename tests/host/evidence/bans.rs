@@ -1,7 +1,7 @@
 //! Bans as the engine gives them: to whom, for how long, for what.
 
 use scanguard_common::ban::Ban;
-use scanguard_common::evidence::{Kind, Source, Verdict};
+use scanguard_common::evidence::{Kind, Source, Verdict, Weights};
 use scanguard_common::key::Address;
 use scanguard_common::policy::{Judgement, Preset};
 use scanguard_common::time::Seconds;
@@ -82,7 +82,7 @@ fn a_ban_tells_what_was_held_against_the_source_last() {
 
 #[test]
 fn one_contact_that_is_enough_by_itself_bans_at_once_and_for_itself_alone() {
-    for preset in Preset::ALL {
+    for preset in Preset::BANNING {
         let mut books = Books::new(preset.judgement(), SEED);
         let verdict = books.witness(&contact(SCANNER, 1, Kind::Signature, START));
         let bans = preset == Preset::Sensitive;
@@ -125,4 +125,14 @@ fn where_no_ban_finds_room_that_is_told_and_those_there_are_stay() {
         books.known(second).is_some_and(|record: &Source| record.score() == 0),
         "it is told once for each scan"
     );
+}
+
+#[test]
+fn where_nobody_is_to_be_banned_no_score_is_high_enough() {
+    let mut books = Books::new(Preset::Off.judgement(), SEED);
+    let enough_for_any_number = u32::MAX / Weights::SIGNATURE + 10;
+    for number in 0..enough_for_any_number {
+        assert_eq!(books.witness(&contact(SCANNER, number, Kind::Signature, START)), Verdict::Noted);
+    }
+    assert!(books.known(SCANNER).is_some_and(|record| record.score() > u32::MAX / 2));
 }
