@@ -4,6 +4,7 @@ pub(crate) mod feature;
 mod talk;
 
 mod agreement;
+mod evidence;
 mod hostile;
 mod legitimate;
 mod load;

@@ -142,10 +142,13 @@ impl World {
         self
     }
 
-    /// Refuses new contacts of this source.
+    /// Refuses new contacts of this source: over IPv6 of its whole network.
     #[must_use]
     pub fn banning(mut self, source: IpAddr) -> World {
-        self.banned.insert(source);
+        self.banned.insert(match source {
+            IpAddr::V4(_) => source,
+            IpAddr::V6(host) => ip(Address::v6(host.octets()).network()),
+        });
         self
     }
 
@@ -215,7 +218,7 @@ impl Lookups for Asked<'_> {
     }
 
     fn ban(&self, packet: &Packet) -> Option<Cause> {
-        self.world.banned.contains(&ip(packet.source)).then_some(Cause::Banned)
+        self.world.banned.contains(&ip(packet.sender())).then_some(Cause::Banned)
     }
 
     fn port_rule(&self, packet: &Packet) -> PortRule {

@@ -9,13 +9,16 @@ use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader, Pod};
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::count::{self, CAUSES_PER_INTERFACE};
+use scanguard_common::key::Address;
 use scanguard_common::parse::link::MacAddress;
 use scanguard_common::parse::parse;
 use scanguard_common::policy::Policy;
-use scanguard_common::schema::{Interface, InterfaceSlot};
+use scanguard_common::schema::{Interface, InterfaceSlot, Rules};
 use scanguard_common::stray::Budget;
 use scanguard_common::time::Nanos;
 use scanguard_harness::{GUARDED_MAC, GUARDED_V4, GUARDED_V6, Lab, OUTSIDE_V4, OUTSIDE_V6, Traffic, World};
+
+use crate::ledger::{Wire, found};
 
 /// How many frames are judged, unless the environment says otherwise: virtual machines are slow.
 const FRAMES: usize = 200_000;
@@ -131,25 +134,29 @@ const SLOT: u32 = 3;
 /// Since when the interface is guarded: as if it always were since just now.
 const STILL_LEARNING: Nanos = Nanos(u64::MAX);
 
-/// An interface's record as map memory.
-#[repr(transparent)]
-#[derive(Clone, Copy)]
-struct Record(Interface);
-
-// SAFETY: it is a `repr(C)` record of integers without padding, of which every bit pattern is a value.
-unsafe impl Pod for Record {}
+/// The seed of the program's hashes.
+pub(super) const SEED: u64 = 1;
 
 impl Kernel {
     pub(super) fn load() -> Result<Kernel> {
+        Kernel::load_as(Policy::default(), None)
+    }
+
+    /// Guards by this policy, and judges evidence by these rules, or none.
+    pub(super) fn load_as(policy: Policy, rules: Option<Rules>) -> Result<Kernel> {
         let mut ebpf = EbpfLoader::new()
             .override_global("SLOT", &SLOT, true)
-            .override_global("HASH_SEED", &1u64, true)
+            .override_global("HASH_SEED", &SEED, true)
             .override_global(aya_log::LEVEL, &0u8, true)
             .load(scanguard::program::object()?)?;
-        let interface = Interface::new(0xff, MacAddress(GUARDED_MAC), Policy::default(), STILL_LEARNING);
-        let mut interfaces: Array<_, Record> =
+        let interface = Interface::new(0xff, MacAddress(GUARDED_MAC), policy, STILL_LEARNING);
+        let mut interfaces: Array<_, Wire<Interface>> =
             ebpf.map_mut("INTERFACES").context("INTERFACES")?.try_into()?;
-        interfaces.set(SLOT, Record(interface), 0)?;
+        interfaces.set(SLOT, Wire(interface), 0)?;
+        if let Some(written) = rules {
+            let mut rules: Array<_, Wire<Rules>> = ebpf.map_mut("RULES").context("RULES")?.try_into()?;
+            rules.set(0, Wire(written), 0)?;
+        }
         let program: &mut Xdp =
             ebpf.program_mut(scanguard::program::INGRESS).context("program")?.try_into()?;
         program.load()?;
@@ -210,6 +217,16 @@ impl Kernel {
         Ok(values.iter().fold((0, 0), |(packets, bytes), [p, b]| (packets + p, bytes + b)))
     }
 
+    /// What one of the program's maps holds of a source.
+    pub(super) fn record<T: Copy>(&self, map: &str, source: Address) -> Result<Option<T>>
+    where
+        Wire<T>: Pod,
+    {
+        let records: HashMap<&MapData, [u32; 4], Wire<T>> =
+            self.ebpf.map(map).with_context(|| map.to_owned())?.try_into()?;
+        found(records.get(&source.words(), 0))
+    }
+
     fn budget(&self, source: [u32; 4]) -> Result<Budget> {
         let strays: HashMap<&MapData, [u32; 4], u64> =
             self.ebpf.map("STRAYS").context("STRAYS")?.try_into()?;
@@ -218,7 +235,7 @@ impl Kernel {
 }
 
 /// The clock that the program reads.
-fn now() -> Result<Nanos> {
+pub(super) fn now() -> Result<Nanos> {
     let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)?;
     let (seconds, nanos) = (u64::try_from(time.tv_sec())?, u64::try_from(time.tv_nsec())?);
     Ok(Nanos(seconds * Nanos::SECOND + nanos))
