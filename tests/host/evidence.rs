@@ -318,7 +318,9 @@ fn record_of(random: &mut Random) -> Source {
 /// The first so many words of one record, and the rest of the other, as two processors may leave it.
 fn torn([first, second]: &[Source; 2], words: usize) -> Source {
     let mut bytes = bytes_of(second);
-    bytes[..words * 4].copy_from_slice(&bytes_of(first)[..words * 4]);
+    for (byte, other) in bytes.iter_mut().zip(bytes_of(first)).take(words * 4) {
+        *byte = other;
+    }
     // SAFETY: a `repr(C)` record of integers without padding, of which every bit pattern is a value.
     unsafe { std::mem::transmute(bytes) }
 }

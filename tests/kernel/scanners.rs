@@ -116,7 +116,7 @@ fn echo_by_udp(lab: &Lab) -> Result<UdpSocket> {
     thread::spawn(move || {
         let mut buffer = [0; 2_048];
         while let Ok((length, peer)) = echo.recv_from(&mut buffer) {
-            let _ = echo.send_to(&buffer[..length.max(1)], peer);
+            let _ = echo.send_to(buffer.get(..length.max(1)).unwrap_or_default(), peer);
         }
     });
     Ok(socket)

@@ -38,8 +38,8 @@ pub enum Visitor {
 /// How long the doorkeeper remembers, in seconds: longer than a scanner can wait who is to be caught at all.
 const REMEMBERS: u32 = 24 * 3_600;
 
-/// Who is pushed out sooner than this, in seconds, is pushed out by a crowd. Later that happens at quiet doors too: two
-/// of all sources of a day share a place sooner or later.
+/// Whoever is pushed out sooner than this, in seconds, is pushed out by a crowd. Later it happens at a quiet door too:
+/// in the course of a day two sources come to share a place now and then.
 pub const CROWDED_WITHIN: u32 = 60;
 
 impl Knock {
