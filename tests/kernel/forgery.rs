@@ -135,7 +135,7 @@ fn a_flood_of_forged_sources_is_told_and_harms_nobody() -> Result<()> {
         let [high, middle, low, _] = number.wrapping_mul(0x9e37_79b9).to_be_bytes();
         frame[27..30].copy_from_slice(&[high, middle, low]);
         frame[26] = 11 + u8::try_from(number >> 20)?;
-        injector.send(&frame)?;
+        send_at_last(&injector, &frame)?;
         if number % (FLOOD / 10) == FLOOD / 20 {
             let page = format!("http://{GUARDED_V4}:{PUBLISHED}/1000");
             lab.outside.run("curl", ["-sS", "-m", "20", &page]).context("a new connection amid the flood")?;
@@ -157,6 +157,18 @@ fn a_flood_of_forged_sources_is_told_and_harms_nobody() -> Result<()> {
     knock(scanner, told..1 + told)?;
     ledger.ban_comes(scanner.into()).context("the scan in progress is cut off as always")?;
     Ok(())
+}
+
+/// Sends a frame, and again while the cable is full.
+fn send_at_last(injector: &Injector, frame: &[u8]) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        match injector.send(frame) {
+            Ok(()) => return Ok(()),
+            Err(error) if Instant::now() > deadline => return Err(error),
+            Err(_) => std::thread::yield_now(),
+        }
+    }
 }
 
 fn contacts(ledger: &Ledger<'_>, source: Ipv4Addr) -> Result<[u16; 3]> {

