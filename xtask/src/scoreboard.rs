@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use scanguard_harness::Scoreboard;
 
 use crate::root::Root;
+use crate::setup::Extent;
 use crate::{setup, shell};
 
 /// Where it is written, seen from the top of the checkout.
@@ -17,7 +18,7 @@ const PAGE: &str = "docs/scoreboard.md";
 /// Builds scanguard, measures, writes the page and says what differs from the one before.
 pub(crate) fn run() -> Result<ExitCode> {
     let Ok(Root::Already) = Root::find() else { bail!("the scoreboard needs root: run it with sudo") };
-    setup::as_far_as_possible();
+    setup::as_far_as_possible(Extent::Everyday);
     shell::run(&mut shell::cargo(["build", "--package", "scanguard"]))?;
     let scanguard = shell::built("debug")?.join("scanguard");
     let scanguard = scanguard.canonicalize().with_context(|| format!("finding {}", scanguard.display()))?;
