@@ -23,7 +23,7 @@ pub struct Machine {
     /// The kernel's release and machine.
     pub kernel: String,
     /// How many processes were ready to run a minute before the measurements, on average: what else went on.
-    pub load: String,
+    pub load: f64,
 }
 
 impl Machine {
@@ -45,8 +45,16 @@ impl Machine {
             processor: model.map_or_else(|| "unknown".to_owned(), |(_, name)| name.trim().to_owned()),
             processors,
             kernel: format!("{release} {machine}"),
-            load: load.split_whitespace().next().unwrap_or_default().to_owned(),
+            load: load.split_whitespace().next().context("an empty line")?.parse()?,
         })
+    }
+}
+
+impl Machine {
+    /// Whether so much else went on that what takes wall-clock time was measured against it.
+    pub fn is_busy(&self) -> bool {
+        const QUIET: f64 = 0.5;
+        self.load > QUIET
     }
 }
 

@@ -30,6 +30,11 @@ of neighbours. In parentheses: between which values the middle half of the repet
 whoever does the work, where that can be told.
 ";
 
+const BUSY: &str = "
+**The machine was busy with other things.** What clients got and how long commands took says little then; paths and lists,
+which count processor time, suffer less.
+";
+
 impl Report {
     /// Writes one JSON object.
     ///
@@ -50,6 +55,9 @@ impl Report {
              Repetitions: {}. Goals met: {met} of {all}.\n",
             self.repetitions
         );
+        if self.machine.is_busy() {
+            page.push_str(BUSY);
+        }
         for section in &self.sections {
             page.push_str(&section.to_markdown());
         }
