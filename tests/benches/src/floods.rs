@@ -139,11 +139,15 @@ fn rate<T>(cable: &Cable, name: &str, receiver: &Receiver<T>) -> Result<f64> {
     Ok(rate)
 }
 
-/// scanguard, as its users attach it; it goes when this is dropped.
+/// scanguard, attached so that each packet of a flood is judged by itself: its sender is not banned, and what is closed is
+/// dropped from the first packet on. It goes when this is dropped.
 pub(crate) fn guard(cable: &Cable, scanguard: &Path) -> Result<Receiver<Undo>> {
     cable.receive(|| {
         let host = &cable.lab.guarded;
-        host.run(scanguard, ["attach", "--mode", "native", INTERFACE])?;
+        host.run(
+            scanguard,
+            ["attach", "--mode", "native", "--preset", "off", "--closed-ports", "ingress", INTERFACE],
+        )?;
         let undo = [scanguard.to_string_lossy().as_ref(), "detach", INTERFACE].map(str::to_owned);
         Ok(Undo { host: host.clone(), lines: vec![undo.to_vec()], merges: false })
     })
