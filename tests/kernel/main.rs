@@ -7,6 +7,7 @@ mod nmap;
 
 mod adversity;
 mod allowlist;
+mod benches;
 mod budget;
 mod counters;
 mod events;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use scanguard_harness::{Page, Passages, SceneName, Scoreboard};
 
 use crate::root::Root;
+use crate::setup::Extent;
 use crate::{setup, shell, vm};
 
 /// Where it is written, seen from the top of the checkout.
@@ -35,7 +36,7 @@ enum Part {
 /// Builds scanguard, measures, writes the page and says what differs from the one before.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let Ok(Root::Already) = Root::find() else { bail!("the scoreboard needs root: run it with sudo") };
-    setup::as_far_as_possible();
+    setup::as_far_as_possible(Extent::Everyday);
     shell::run(&mut shell::cargo(["build", "--package", "scanguard"]))?;
     let file = shell::checkout().join(PAGE);
     let mut page = Page::read(&file)?;

@@ -8,6 +8,7 @@ use rtnetlink::sys::Socket;
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 
 use super::Reason;
+use crate::error::Error;
 
 // Numbers of `linux/netlink.h` and `linux/netfilter/nf_tables.h`.
 const NLM_F_REQUEST: u16 = 0x1;
@@ -154,6 +155,9 @@ fn messages(mut datagram: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
 fn refused(body: &[u8]) -> anyhow::Result<()> {
     let code = body.first_chunk().map_or(0, |bytes| i32::from_ne_bytes(*bytes));
     let error = Errno::from_raw(-code);
+    if error == Errno::EPERM {
+        return Err(Error::NotPermitted { what: "asking nf_tables for its rules" }.into());
+    }
     if [Errno::EINVAL, Errno::EOPNOTSUPP, Errno::ENOENT].contains(&error) {
         Ok(())
     } else {

@@ -1,4 +1,4 @@
-//! The programs that the demo and the tests run: what each is for, and the Debian package it comes in.
+//! The programs that the demo, the tests and the benchmarks run: what each is for, and the Debian package it comes in.
 
 use crate::shell;
 
@@ -14,7 +14,7 @@ const fn tool(program: &'static str, package: &'static str, purpose: &'static st
     Tool { program, package, purpose }
 }
 
-/// Every tool, once.
+/// What demo and tests need.
 const TOOLS: [Tool; 24] = [
     tool("nmap", "nmap", "every kind of scan, in demo and tests"),
     tool("hping3", "hping3", "single probes, crafted by somebody else's hand"),
@@ -46,7 +46,30 @@ const TOOLS: [Tool; 24] = [
     tool("cpio", "cpio", "packing that user space for them"),
 ];
 
+/// Those that only benchmarks need besides.
+const FOR_BENCHES: [Tool; 6] = [
+    tool("iptables", "iptables", "a rival to measure beside"),
+    tool("xdp-filter", "xdp-tools", "a rival to measure beside"),
+    tool("iperf3", "iperf3", "streams of clients"),
+    tool("nginx", "nginx-light", "a server for clients"),
+    tool("wrk", "wrk", "many requests of clients"),
+    tool("taskset", "util-linux", "keeping servers and clients apart"),
+];
+
+/// For what the tools are to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Demo and tests.
+    Everyday,
+    /// Benchmarks too.
+    Benches,
+}
+
 /// The tools that are not there.
-pub(crate) fn missing() -> Vec<&'static Tool> {
-    TOOLS.iter().filter(|tool| shell::find(tool.program).is_none()).collect()
+pub(crate) fn missing(extent: Extent) -> Vec<&'static Tool> {
+    let more: &[Tool] = match extent {
+        Extent::Everyday => &[],
+        Extent::Benches => &FOR_BENCHES,
+    };
+    TOOLS.iter().chain(more).filter(|tool| shell::find(tool.program).is_none()).collect()
 }

@@ -60,7 +60,7 @@ impl Ground {
 
     /// Guards the host, from now on.
     pub(super) fn guard(&self, scanguard: &Path) -> Result<()> {
-        self.lab.guarded.run(scanguard, ["attach", INTERFACE]).map(|_| ())
+        self.lab.guarded.run(scanguard, ["attach", INTERFACE, "--preset", "off"]).map(|_| ())
     }
 
     /// Asks about the subjects, and returns a finding for each.
