@@ -59,6 +59,12 @@ exits! {
     18 NoObject "no-object" "this scanguard was built without its eBPF program";
     19 Full "full" "no room for another interface or prefix";
     20 NotAllowed "not-allowed" "the prefix to be removed is not on the allowlist";
+    21 UnreadableCapture "unreadable-capture" "the capture cannot be read";
+    22 DamagedCapture "damaged-capture" "the capture is damaged; what could be read was reported";
+    23 UnsupportedCapture "unsupported-capture" "no capture, or one of a network that is not understood";
+    24 NoLocalAddress "no-local-address" "replay was not told whose capture it is";
+    25 InvalidPolicy "invalid-policy" "the policy cannot be read or understood";
+    26 Disagreement "disagreement" "engine and kernel judged a frame differently";
 }
 
 impl Exit {

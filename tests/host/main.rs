@@ -4,4 +4,5 @@ mod decision;
 mod flags;
 mod headers;
 mod refusal;
+mod replay;
 mod truncation;
