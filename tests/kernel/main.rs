@@ -14,6 +14,7 @@ mod lifetime;
 mod portable;
 mod readme;
 mod refusals;
+mod replay;
 mod scans;
 mod scoreboard;
 mod silence;
