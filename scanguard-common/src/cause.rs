@@ -93,7 +93,7 @@ causes! {
     38 TooManyExtensions "too-many-extensions" Pass "More IPv6 extension headers than are followed: not understood.";
     39 LaterFragment "later-fragment" Pass "A fragment other than the first, which has no transport header.";
     40 TinyFragment  "tiny-fragment"  Drop "A first fragment too short for its transport header: only scanners cut so small.";
-    41 MaybeTranslated "maybe-translated" Pass "Of no socket of this host, which forwards: it may be for a guest behind it, by address translation.";
+    41 MaybeTranslated "maybe-translated" Pass "Of no socket of this host, but perhaps of a guest's connection that is older than the attach.";
     42 OverlappingFragment "overlapping-fragment" Drop "A fragment that begins within a TCP header: only scanners cut so small.";
     43 IpOptions     "ip-options"     Drop "TCP or UDP in IPv4 with options, which no stack sends.";
     44 Land          "land"           Drop "Source and destination are the same address: it is forged.";
@@ -105,6 +105,12 @@ causes! {
     50 ResetSilenced "reset-silenced" Drop "RST of this host, or of a guest behind it, by which a closed port would have given itself away.";
     51 StraySilenced "stray-silenced" Drop "RST of this host, or of a guest behind it, beyond the few that a peer without a connection may draw.";
     52 UnreachableSilenced "unreachable-silenced" Drop "ICMP message by which a closed port, a missing protocol or a filter would have given itself away.";
+    53 UnprovenPort  "unproven-port"  Pass "SYN or datagram to a port of no socket, which may be redirected or a guest's: the answer, on its way out, will tell.";
+    54 DecoyPort     "decoy-port"     Drop "SYN or datagram to a decoy, a port that nobody has any reason to touch.";
+    55 ToolSignature "tool-signature" Drop "New contact whose headers bear the signature of a known scanner.";
+    56 Banned        "banned"         Drop "New contact of a source that is banned for scanning.";
+    57 Denied        "denied"         Drop "New contact of a source that the operator has banned.";
+    58 PingSilenced  "ping-silenced"  Drop "Echo request, which the operator does not want to be answered.";
 }
 
 impl Cause {

@@ -1,6 +1,7 @@
 //! Step 2, classify: what a packet's headers and flags alone say. No look-up is needed for that.
 
 pub mod flags;
+pub mod signature;
 
 mod headers;
 
@@ -17,8 +18,22 @@ pub enum Class {
     Opens,
     /// It is a normal segment if there is a connection, and a probe if there is none.
     NeedsConnection(Part),
+    /// A UDP datagram, which says nothing of itself.
+    Datagram,
+    /// It asks whether the host is there: an echo request.
+    Pings,
     /// It belongs to a protocol that is not judged any further.
     NotJudged(Cause),
+}
+
+impl Class {
+    /// Whether it goes on with something that other packets have begun, or may: what was decided of them holds for it.
+    pub fn is_of_a_flow(self) -> bool {
+        match self {
+            Class::NeedsConnection(_) | Class::Datagram => true,
+            Class::Impossible(_) | Class::Opens | Class::Pings | Class::NotJudged(_) => false,
+        }
+    }
 }
 
 /// The part that a segment plays in the connection it claims.
@@ -43,14 +58,20 @@ pub fn classify(packet: &Packet) -> Class {
     }
     match packet.transport.protocol {
         IpProtocol::TCP => flags::class(packet.transport.segment.flags),
+        IpProtocol::UDP => Class::Datagram,
+        IpProtocol::ICMP | IpProtocol::ICMPV6 if is_ping(packet) => Class::Pings,
         other => Class::NotJudged(not_judged(other)),
     }
+}
+
+/// Whether it is an echo request (RFC 792, RFC 4443 §4.1).
+fn is_ping(packet: &Packet) -> bool {
+    packet.transport.message.kind == packet.family.echo_request()
 }
 
 /// The cause for which packets of this protocol pass.
 fn not_judged(protocol: IpProtocol) -> Cause {
     match protocol {
-        IpProtocol::UDP => Cause::Udp,
         IpProtocol::ICMP | IpProtocol::ICMPV6 => Cause::Icmp,
         IpProtocol::SCTP => Cause::Sctp,
         _ => Cause::OtherProtocol,

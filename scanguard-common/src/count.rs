@@ -51,58 +51,52 @@ pub fn index(slot: InterfaceSlot, cause: Cause) -> u32 {
     slot.number() * CAUSES_PER_INTERFACE + u32::from(cause.index())
 }
 
-/// How many events there were, and what became of them, as one processor counted them.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EventCounts {
-    told: u64,
-    folded: u64,
-    lost: u64,
+/// What else is counted: what became of events, and of sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// An event reached the ring buffer.
+    Told = 0,
+    /// An event was withheld by the rate limit.
+    Folded = 1,
+    /// An event found the ring buffer full.
+    Lost = 2,
+    /// A source was banned.
+    Banned = 3,
+    /// A source should have been banned, but the table of bans was full.
+    BansFull = 4,
+    /// A source was pushed out by another before it made a second contact.
+    Crowded = 5,
 }
 
-const _: () = assert!(size_of::<EventCounts>() == 24);
+/// How many of each [`Note`] there were, as one processor counted them.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notes([u64; 6]);
 
-impl EventCounts {
-    /// One more event reached the ring buffer.
-    #[must_use]
-    pub fn with_told(self) -> EventCounts {
-        EventCounts { told: self.told.wrapping_add(1), ..self }
-    }
+const _: () = assert!(size_of::<Notes>() == 48);
 
-    /// One more event was withheld by the rate limit.
+impl Notes {
+    /// One more of these.
     #[must_use]
-    pub fn with_folded(self) -> EventCounts {
-        EventCounts { folded: self.folded.wrapping_add(1), ..self }
-    }
-
-    /// One more event found the ring buffer full.
-    #[must_use]
-    pub fn with_lost(self) -> EventCounts {
-        EventCounts { lost: self.lost.wrapping_add(1), ..self }
+    pub fn plus(mut self, note: Note) -> Notes {
+        if let Some(count) = self.0.get_mut(note as usize) {
+            *count = count.wrapping_add(1);
+        }
+        self
     }
 
     /// Both together; the sum over processors is the truth.
     #[must_use]
-    pub fn merged(self, other: EventCounts) -> EventCounts {
-        EventCounts {
-            told: self.told.wrapping_add(other.told),
-            folded: self.folded.wrapping_add(other.folded),
-            lost: self.lost.wrapping_add(other.lost),
+    pub fn merged(self, other: Notes) -> Notes {
+        let mut sum = self;
+        for (count, more) in sum.0.iter_mut().zip(other.0) {
+            *count = count.wrapping_add(more);
         }
+        sum
     }
 
-    /// Events that reached the ring buffer.
-    pub fn told(self) -> u64 {
-        self.told
-    }
-
-    /// Events withheld by the rate limit.
-    pub fn folded(self) -> u64 {
-        self.folded
-    }
-
-    /// Events that found the ring buffer full.
-    pub fn lost(self) -> u64 {
-        self.lost
+    /// How many of these.
+    pub fn of(self, note: Note) -> u64 {
+        self.0.get(note as usize).copied().unwrap_or_default()
     }
 }

@@ -4,62 +4,114 @@ use crate::cause::Cause;
 use crate::classify::{Class, Part, classify};
 use crate::flow::{Destination, Lookups, Socket};
 use crate::parse::Packet;
-use crate::parse::transport::Segment;
+use crate::parse::transport::{Port, Segment};
+use crate::recall::Recalled;
 
 /// Decides about one incoming packet: why it passes or is dropped. [`Cause::action`] says which.
+///
+/// What was decided of a flow is remembered for a moment: its bulk data costs no more than being recognised.
 pub fn decide<L: Lookups>(packet: &Packet, lookups: &L) -> Cause {
-    match suspect(packet, lookups) {
+    let class = classify(packet);
+    if !class.is_of_a_flow() {
+        return decide_anew(class, packet, lookups);
+    }
+    if let Some(cause) = lookups.recall(packet) {
+        return cause;
+    }
+    let cause = decide_anew(class, packet, lookups);
+    if Recalled::is_worth(cause) {
+        lookups.keep(packet, cause);
+    }
+    cause
+}
+
+#[inline(never)]
+fn decide_anew<L: Lookups>(class: Class, packet: &Packet, lookups: &L) -> Cause {
+    let suspicion = suspect(class, packet, lookups);
+    match suspicion {
         Suspicion::None(cause) => cause,
+        Suspicion::Certain(cause) if lookups.was_dropped_lately(packet, cause) => cause,
         Suspicion::Marked(_) | Suspicion::OutOfState(_) | Suspicion::Stray if lookups.has_spoken(packet) => {
             Cause::InFlow
         }
-        Suspicion::Impossible(cause) | Suspicion::Marked(cause) => match mercy(packet, lookups) {
-            // Translating its address would not make it any better.
-            None | Some(Cause::MaybeTranslated) => cause,
-            Some(mercy) => mercy,
+        Suspicion::Certain(_)
+        | Suspicion::Marked(_)
+        | Suspicion::OutOfState(_)
+        | Suspicion::Stray
+        | Suspicion::ClosedPort
+        | Suspicion::UnboundPort => match mercy(packet, lookups) {
+            Mercy::Passes(cause) => cause,
+            Mercy::Doubt => settle(suspicion, packet, lookups, lookups.is_learning()),
+            Mercy::None => settle(suspicion, packet, lookups, false),
         },
-        Suspicion::OutOfState(cause) => mercy(packet, lookups).unwrap_or(cause),
-        Suspicion::Stray => mercy(packet, lookups).unwrap_or_else(|| {
-            if lookups.spend_on_stray(packet.sender()) { Cause::Stray } else { Cause::StrayFlood }
-        }),
-        Suspicion::ClosedPort => mercy(packet, lookups).unwrap_or(Cause::ClosedPort),
     }
 }
 
 /// What a packet looks like before anything is held in its favour.
+#[derive(Clone, Copy)]
 enum Suspicion {
     /// Legitimate, or none of our business, for this cause.
     None(Cause),
-    /// No stack sends it, whatever it belongs to: to be dropped for this cause.
-    Impossible(Cause),
+    /// To be dropped for this cause, whatever flow it belongs to.
+    Certain(Cause),
     /// It claims a connection that does not exist, and was certainly made by hand: to be dropped for this cause.
     Marked(Cause),
-    /// It opens a connection to a port where nothing listens, as far as this host's sockets tell.
-    ClosedPort,
     /// It claims a connection that does not exist, as far as this host's sockets tell: to be dropped for this cause.
     OutOfState(Cause),
     /// A segment of no connection that may be a survivor of one.
     Stray,
+    /// It opens a connection to a port where nothing listens, as far as this host's sockets tell.
+    ClosedPort,
+    /// A datagram to a port to which nothing is bound, as far as this host's sockets tell.
+    UnboundPort,
 }
 
-/// Headers and flags first, because they cost no look-up; then the socket table.
-fn suspect<L: Lookups>(packet: &Packet, lookups: &L) -> Suspicion {
-    match classify(packet) {
-        Class::Impossible(cause) => Suspicion::Impossible(cause),
+/// Headers and flags first, because they cost no look-up; then the tables, the cheapest first.
+fn suspect<L: Lookups>(class: Class, packet: &Packet, lookups: &L) -> Suspicion {
+    match class {
+        Class::Impossible(cause) => Suspicion::Certain(cause),
         Class::NotJudged(cause) => Suspicion::None(cause),
-        Class::Opens => match lookups.socket(packet) {
-            Socket::Connected => Suspicion::None(Cause::InConnection),
-            Socket::Listening | Socket::CompletesCookie => Suspicion::None(Cause::NewConnection),
-            Socket::Absent if lookups.listened_lately(packet.transport.ports.destination) => {
-                Suspicion::None(Cause::RecentPort)
-            }
-            Socket::Absent => Suspicion::ClosedPort,
+        Class::NeedsConnection(part) => suspect_segment(part, packet, lookups),
+        Class::Datagram => suspect_datagram(packet, lookups),
+        Class::Opens => match unwelcome(packet, lookups) {
+            Some(cause) => Suspicion::Certain(cause),
+            None => suspect_opening(packet, lookups),
         },
-        Class::NeedsConnection(part) => match lookups.socket(packet) {
-            Socket::Connected => Suspicion::None(Cause::InConnection),
-            Socket::CompletesCookie => Suspicion::None(Cause::SynCookie),
-            Socket::Listening | Socket::Absent => suspect_disconnected(part, &packet.transport.segment),
+        Class::Pings => match unwelcome(packet, lookups) {
+            Some(cause) => Suspicion::Certain(cause),
+            None if lookups.answers_pings() => Suspicion::None(Cause::Icmp),
+            None => Suspicion::Certain(Cause::PingSilenced),
         },
+    }
+}
+
+/// Why a new contact of its source is refused, if it is. What is published is for everybody.
+fn unwelcome<L: Lookups>(packet: &Packet, lookups: &L) -> Option<Cause> {
+    let cause = lookups.ban(packet)?;
+    (!lookups.port_rule(packet).is_public(packet.transport.protocol)).then_some(cause)
+}
+
+/// A SYN.
+fn suspect_opening<L: Lookups>(packet: &Packet, lookups: &L) -> Suspicion {
+    match lookups.socket(packet) {
+        Socket::Connected => Suspicion::None(Cause::InConnection),
+        Socket::Listening | Socket::CompletesCookie => Suspicion::None(Cause::NewConnection),
+        Socket::Absent if lookups.port_rule(packet).is_decoy(packet.transport.protocol) => {
+            Suspicion::Certain(Cause::DecoyPort)
+        }
+        Socket::Absent if lookups.listened_lately(packet.transport.ports.destination) => {
+            Suspicion::None(Cause::RecentPort)
+        }
+        Socket::Absent => Suspicion::ClosedPort,
+    }
+}
+
+/// A segment that claims a connection.
+fn suspect_segment<L: Lookups>(part: Part, packet: &Packet, lookups: &L) -> Suspicion {
+    match lookups.socket(packet) {
+        Socket::Connected => Suspicion::None(Cause::InConnection),
+        Socket::CompletesCookie => Suspicion::None(Cause::SynCookie),
+        Socket::Listening | Socket::Absent => suspect_disconnected(part, &packet.transport.segment),
     }
 }
 
@@ -86,20 +138,73 @@ fn has_scanners_mark(segment: &Segment) -> bool {
     segment.sequence == 0
 }
 
-/// What speaks for a packet that is about to be dropped: the cause for which it passes after all.
-fn mercy<L: Lookups>(packet: &Packet, lookups: &L) -> Option<Cause> {
+/// A UDP datagram.
+fn suspect_datagram<L: Lookups>(packet: &Packet, lookups: &L) -> Suspicion {
+    if packet.is_for_group() || is_dhcp(packet) {
+        return Suspicion::None(Cause::Udp);
+    }
+    let socket = lookups.socket(packet);
+    match socket {
+        Socket::Connected => return Suspicion::None(Cause::Udp),
+        Socket::Listening | Socket::CompletesCookie | Socket::Absent => {}
+    }
+    let refused = unwelcome(packet, lookups);
+    match (socket, refused) {
+        (Socket::Connected | Socket::Listening | Socket::CompletesCookie, None) => {
+            Suspicion::None(Cause::Udp)
+        }
+        (_, Some(_)) | (Socket::Absent, None) if lookups.has_spoken(packet) => Suspicion::None(Cause::InFlow),
+        (_, Some(cause)) => Suspicion::Certain(cause),
+        (Socket::Absent, None) if lookups.port_rule(packet).is_decoy(packet.transport.protocol) => {
+            Suspicion::Certain(Cause::DecoyPort)
+        }
+        (Socket::Absent, None) => Suspicion::UnboundPort,
+    }
+}
+
+/// Whether it is for a DHCP client or server (RFC 2131 §4.1, RFC 8415 §7.2): those listen below the socket table.
+fn is_dhcp(packet: &Packet) -> bool {
+    let Port(port) = packet.transport.ports.destination;
+    matches!(port, 67 | 68 | 546 | 547)
+}
+
+/// What speaks for a packet that is about to be dropped.
+enum Mercy {
+    /// Nothing.
+    None,
+    /// It may be for a guest behind this host, or for a redirected port.
+    Doubt,
+    /// It passes for this cause.
+    Passes(Cause),
+}
+
+fn mercy<L: Lookups>(packet: &Packet, lookups: &L) -> Mercy {
     if packet.is_for_group() {
-        return Some(Cause::NotUnicast);
+        return Mercy::Passes(Cause::NotUnicast);
     }
     if lookups.allows(packet.source) {
-        return Some(Cause::Allowed);
+        return Mercy::Passes(Cause::Allowed);
     }
     match lookups.destination(packet) {
-        Destination::Ours => None,
-        Destination::OursOrTranslated => Some(Cause::MaybeTranslated),
-        Destination::Group => Some(Cause::NotUnicast),
-        Destination::OtherStation => Some(Cause::OtherStation),
-        Destination::Forwarded => Some(Cause::Forwarded),
-        Destination::Unknown => Some(Cause::UnknownDestination),
+        Destination::Ours => Mercy::None,
+        Destination::OursOrTranslated => Mercy::Doubt,
+        Destination::Group => Mercy::Passes(Cause::NotUnicast),
+        Destination::OtherStation => Mercy::Passes(Cause::OtherStation),
+        Destination::Forwarded => Mercy::Passes(Cause::Forwarded),
+        Destination::Unknown => Mercy::Passes(Cause::UnknownDestination),
+    }
+}
+
+/// What becomes of a suspect for whom nothing speaks. While connections of guests are still being `learned`, none that
+/// claims one is blamed.
+fn settle<L: Lookups>(suspicion: Suspicion, packet: &Packet, lookups: &L, learned: bool) -> Cause {
+    match suspicion {
+        Suspicion::None(cause) | Suspicion::Certain(cause) | Suspicion::Marked(cause) => cause,
+        Suspicion::OutOfState(_) | Suspicion::Stray if learned => Cause::MaybeTranslated,
+        Suspicion::OutOfState(cause) => cause,
+        Suspicion::Stray if lookups.spend_on_stray(packet.sender()) => Cause::Stray,
+        Suspicion::Stray => Cause::StrayFlood,
+        Suspicion::ClosedPort if lookups.is_closed(packet) => Cause::ClosedPort,
+        Suspicion::ClosedPort | Suspicion::UnboundPort => Cause::UnprovenPort,
     }
 }

@@ -6,14 +6,56 @@ use crate::parse::Packet;
 use crate::schema::InterfaceSlot;
 use crate::time::Nanos;
 
-/// One drop, and how many like it came before.
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A packet was dropped.
+    Dropped {
+        /// Drops of the same source, destination and cause that were not told since the last one that was.
+        folded: u32,
+    },
+    /// Its source was banned.
+    Banned {
+        /// For so many seconds.
+        seconds: u32,
+    },
+    /// Its source should have been banned, but the table of bans is full.
+    BansFull,
+    /// So many sources came at once that some were forgotten before they could be told from scanners.
+    Crowded,
+}
+
+impl News {
+    /// Two numbers that stand for it: as such they travel, because of an enum's fields only those of one variant are
+    /// there, and the verifier refuses to see the others passed on ("R5 !read_ok").
+    pub fn numbers(self) -> (u8, u32) {
+        match self {
+            News::Dropped { folded } => (0, folded),
+            News::Banned { seconds } => (1, seconds),
+            News::BansFull => (2, 0),
+            News::Crowded => (3, 0),
+        }
+    }
+
+    fn from_numbers(kind: u8, number: u32) -> Option<News> {
+        match kind {
+            0 => Some(News::Dropped { folded: number }),
+            1 => Some(News::Banned { seconds: number }),
+            2 => Some(News::BansFull),
+            3 => Some(News::Crowded),
+            _ => None,
+        }
+    }
+}
+
+/// One event: what happened, and the packet by which it did.
 ///
 /// Numbers are in the order of the machine, addresses in that of the wire.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
     time: u64,
-    folded: u32,
+    number: u32,
     sequence: u32,
     source: Address,
     destination: Address,
@@ -23,7 +65,9 @@ pub struct Event {
     window: u16,
     interface: u32,
     cause: u8,
-    _unused: [u8; 3],
+    kind: u8,
+    label: u8,
+    _unused: u8,
 }
 
 /// Bytes of one event.
@@ -32,13 +76,19 @@ pub const EVENT_LENGTH: usize = size_of::<Event>();
 const _: () = assert!(EVENT_LENGTH == 64, "one cache line");
 
 impl Event {
-    /// The event of `packet`, dropped for `cause` on an interface; `folded` others of the same source and
-    /// cause were not told since the last one that was.
-    pub fn new(time: Nanos, interface: InterfaceSlot, cause: Cause, packet: &Packet, folded: u32) -> Event {
+    /// The event of `packet`, which is dropped or passes for `cause` on an interface. `label` is the number of its
+    /// tool's signature, or 0; `news` is what [`News::numbers`] makes of what happened.
+    pub fn new(
+        time: Nanos,
+        interface: InterfaceSlot,
+        (cause, label): (Cause, u8),
+        packet: &Packet,
+        (kind, number): (u8, u32),
+    ) -> Event {
         let segment = packet.transport.segment;
         Event {
             time: time.0,
-            folded,
+            number,
             sequence: segment.sequence,
             source: packet.source,
             destination: packet.destination,
@@ -48,7 +98,9 @@ impl Event {
             window: segment.window,
             interface: interface.number(),
             cause: cause.index(),
-            _unused: [0; 3],
+            kind,
+            label,
+            _unused: 0,
         }
     }
 
@@ -59,7 +111,7 @@ impl Event {
         }
         Some(Event {
             time: u64::from_ne_bytes(chunk(bytes, 0)?),
-            folded: u32::from_ne_bytes(chunk(bytes, 8)?),
+            number: u32::from_ne_bytes(chunk(bytes, 8)?),
             sequence: u32::from_ne_bytes(chunk(bytes, 12)?),
             source: Address::v6(chunk(bytes, 16)?),
             destination: Address::v6(chunk(bytes, 32)?),
@@ -69,7 +121,9 @@ impl Event {
             window: u16::from_ne_bytes(chunk(bytes, 54)?),
             interface: u32::from_ne_bytes(chunk(bytes, 56)?),
             cause: u8::from_ne_bytes(chunk(bytes, 60)?),
-            _unused: [0; 3],
+            kind: u8::from_ne_bytes(chunk(bytes, 61)?),
+            label: u8::from_ne_bytes(chunk(bytes, 62)?),
+            _unused: 0,
         })
     }
 
@@ -78,9 +132,14 @@ impl Event {
         Nanos(self.time)
     }
 
-    /// How many drops of the same source and cause were not told since the last one that was.
-    pub fn folded(&self) -> u32 {
-        self.folded
+    /// What happened; `None` where a newer program tells of things that this code does not know.
+    pub fn news(&self) -> Option<News> {
+        News::from_numbers(self.kind, self.number)
+    }
+
+    /// The number of the signature of its tool; 0 where there was none.
+    pub fn label(&self) -> u8 {
+        self.label
     }
 
     /// TCP sequence number; 0 where there is none.
@@ -133,14 +192,17 @@ fn chunk<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()
 }
 
-/// How long a source and cause stay silent after an event, in nanoseconds.
+/// How long a source, destination and cause stay silent after an event, in nanoseconds.
 pub const EVENT_INTERVAL: u64 = Nanos::SECOND;
 
-/// One slot of the table that limits the rate of events.
+/// One slot of the table that limits the rate of events, and remembers what was dropped.
 ///
 /// The table is direct-mapped and of fixed size, so it bounds the rate of all events together, also when a
 /// flood comes from more sources than could be kept apart: a slot that told less than [`EVENT_INTERVAL`] ago
 /// tells nothing more, whoever asks. Counters do not depend on it.
+///
+/// Whoever holds a slot has just been dropped with nothing to speak for him, which need not be asked again for each
+/// packet of a flood.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventGate {
@@ -156,7 +218,7 @@ const _: () = assert!(size_of::<EventGate>() == 16);
 pub enum Answer {
     /// Tell it, and that `folded` others like it were not told.
     Tell {
-        /// Drops of the same source and cause that were not told since the last one that was.
+        /// Drops of the same source, destination and cause that were not told since the last one that was.
         folded: u32,
     },
     /// Withhold it.
@@ -164,11 +226,15 @@ pub enum Answer {
 }
 
 impl EventGate {
-    /// Asks for one more event of the source and cause whose spread is `spread`: the gate afterwards, and
+    /// Whether what has this spread was told of within the last interval.
+    pub fn holds(self, spread: u64, now: Nanos) -> bool {
+        self.tag == tag(spread) && self.told_at != 0 && now.since(Nanos(self.told_at)) < EVENT_INTERVAL
+    }
+
+    /// Asks for one more event of the source, destination and cause whose spread is `spread`: the gate afterwards, and
     /// its answer. The lower bits of the spread have chosen the slot; the upper half tells who holds it.
     pub fn ask(self, spread: u64, now: Nanos) -> (EventGate, Answer) {
-        let [.., t0, t1, t2, t3] = spread.to_le_bytes();
-        let tag = u32::from_le_bytes([t0, t1, t2, t3]);
+        let tag = tag(spread);
         let same = self.tag == tag;
         if now.since(Nanos(self.told_at)) < EVENT_INTERVAL && self.told_at != 0 {
             let folded = self.folded.saturating_add(u32::from(same));
@@ -177,6 +243,11 @@ impl EventGate {
         let folded = if same { self.folded } else { 0 };
         (EventGate { told_at: now.0, tag, folded: 0 }, Answer::Tell { folded })
     }
+}
+
+fn tag(spread: u64) -> u32 {
+    let [.., t0, t1, t2, t3] = spread.to_le_bytes();
+    u32::from_le_bytes([t0, t1, t2, t3])
 }
 
 #[cfg(test)]
@@ -208,6 +279,27 @@ mod tests {
         let (gate, _) = gate.ask(ONE, start.after(2));
         let (_, taken_over) = gate.ask(OTHER, start.after(EVENT_INTERVAL));
         assert_eq!(taken_over, Answer::Tell { folded: 0 });
+    }
+
+    #[test]
+    fn a_slot_is_held_for_an_interval_by_one() {
+        let start = Nanos(5 * EVENT_INTERVAL);
+        let (gate, _) = EventGate::default().ask(ONE, start);
+        assert!(gate.holds(ONE, start.after(EVENT_INTERVAL - 1)));
+        assert!(!gate.holds(ONE, start.after(EVENT_INTERVAL)));
+        assert!(!gate.holds(OTHER, start));
+        assert!(!EventGate::default().holds(0, Nanos(0)));
+    }
+
+    #[test]
+    fn news_are_read_as_they_were_written() {
+        for news in
+            [News::Dropped { folded: 3 }, News::Banned { seconds: 600 }, News::BansFull, News::Crowded]
+        {
+            let (kind, number) = news.numbers();
+            assert_eq!(News::from_numbers(kind, number), Some(news));
+        }
+        assert_eq!(News::from_numbers(u8::MAX, 0), None);
     }
 
     #[test]

@@ -3,23 +3,31 @@
 //! The questions are asked here and answered elsewhere: by the kernel's tables in the XDP program, by a
 //! model in the tests.
 
+use crate::cause::Cause;
 use crate::key::Address;
 use crate::parse::Packet;
 use crate::parse::link::MacAddress;
 use crate::parse::transport::Port;
+use crate::policy::PortRule;
+use crate::time::Nanos;
 
-/// What the socket table says about a segment.
+/// What the socket table says about a segment or datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Socket {
-    /// A connection, established or in whatever state before and after: request, TIME_WAIT and the rest.
+    /// A connection, established or in whatever state before and after: request, TIME_WAIT and the rest. Of UDP, a
+    /// socket that is connected to the sender.
     Connected,
     /// Only a listener, and the segment is the ACK that completes a handshake by SYN cookie (RFC 4987 §3.6).
     CompletesCookie,
-    /// Only a listener.
+    /// Only a listener; of UDP, a socket that is bound and hears everybody.
     Listening,
     /// Nobody.
     Absent,
 }
+
+/// How long after the attach connections of guests are still being learned, in nanoseconds: those that were there
+/// before, and in which this side has not spoken since.
+pub const LEARNING: u64 = 300 * Nanos::SECOND;
 
 /// For whom a packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,22 +59,49 @@ pub fn station(destination: MacAddress, own: MacAddress) -> Option<Destination> 
     }
 }
 
-/// The questions that the packet itself cannot answer, in the order of what they cost: cheapest last.
+/// The questions that the packet itself cannot answer.
 pub trait Lookups {
-    /// Which socket a TCP segment belongs to.
+    /// The cause for which other packets of the same flow have just passed, if that is remembered.
+    fn recall(&self, packet: &Packet) -> Option<Cause>;
+
+    /// Remembers the cause for which a packet passes, for others of its flow that come in a moment.
+    fn keep(&self, packet: &Packet, cause: Cause);
+
+    /// Which socket a TCP segment or a UDP datagram belongs to.
     fn socket(&self, packet: &Packet) -> Socket;
 
-    /// For whom the packet is. Asked only where a drop is near.
-    fn destination(&self, packet: &Packet) -> Destination;
+    /// Why new contacts of the source are refused: [`Cause::Banned`], [`Cause::Denied`], or not at all.
+    fn ban(&self, packet: &Packet) -> Option<Cause>;
 
-    /// Whether the operator has allowed the source. Asked only where a drop is near.
-    fn allows(&self, source: Address) -> bool;
+    /// What the operator said of the port that the packet is for.
+    fn port_rule(&self, packet: &Packet) -> PortRule;
+
+    /// Whether the operator lets this host answer pings.
+    fn answers_pings(&self) -> bool;
+
+    /// Whether a program listened on the port a few minutes ago.
+    fn listened_lately(&self, port: Port) -> bool;
+
+    /// Whether a packet from the same source to the same destination was just dropped for this cause, so that nothing
+    /// speaks for this one either.
+    fn was_dropped_lately(&self, packet: &Packet, cause: Cause) -> bool;
 
     /// Whether this side has spoken in the packet's flow. Asked only where a drop is near.
     fn has_spoken(&self, packet: &Packet) -> bool;
 
-    /// Whether a program listened on the port a few minutes ago. Asked only where a drop is near.
-    fn listened_lately(&self, port: Port) -> bool;
+    /// Whether the operator has allowed the source. Asked only where a drop is near.
+    fn allows(&self, source: Address) -> bool;
+
+    /// For whom the packet is. Asked only where a drop is near.
+    fn destination(&self, packet: &Packet) -> Destination;
+
+    /// Whether a port without a socket is certainly closed: because nothing can redirect it, or because its refusal was
+    /// seen a moment ago. Asked only where a drop is near.
+    fn is_closed(&self, packet: &Packet) -> bool;
+
+    /// Whether the connections of guests are still being learned: a while after the attach. Asked only where a drop is
+    /// near.
+    fn is_learning(&self) -> bool;
 
     /// Spends on one stray of this sender: false when its [`Budget`](crate::stray::Budget) is empty.
     fn spend_on_stray(&self, sender: Address) -> bool;

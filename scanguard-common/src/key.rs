@@ -1,5 +1,9 @@
 //! What records are kept under.
 
+use crate::parse::Packet;
+use crate::parse::network::Family;
+use crate::parse::transport::Ports;
+
 /// An address: 16 bytes in the order of the wire, IPv4 in its IPv4-mapped form (RFC 4291 §2.5.5.2), so that
 /// one type and one table serve both families.
 ///
@@ -49,6 +53,12 @@ impl Address {
         self.0
     }
 
+    /// Whether it is an IPv6 address of its link alone (RFC 4291 §2.5.6): routers and neighbours speak from those.
+    pub fn is_link_local(self) -> bool {
+        let [first, ..] = self.0;
+        u32::from_be(first) >> 22 == 0xfe80 >> 6
+    }
+
     /// The /64 that an IPv6 address lies in: the address without its interface identifier (RFC 4291 §2.5.1).
     pub fn network(self) -> Address {
         let [a, b, ..] = self.0;
@@ -68,12 +78,28 @@ pub fn spread(address: Address, seed: u64) -> u64 {
     mix(mix(high ^ seed) ^ low)
 }
 
-/// Spreads a flow in the same way.
-pub fn spread_flow(words: [u32; 10], seed: u64) -> u64 {
-    let [a, b, c, d, e, f, g, h, i, j] = words.map(u64::from);
-    [c << 32 | d, e << 32 | f, g << 32 | h, i << 32 | j]
-        .into_iter()
-        .fold(mix(a << 32 | b ^ seed), |spread, pair| mix(spread ^ pair))
+/// Spreads a pair of addresses in the same way.
+pub fn spread_pair(first: Address, second: Address, seed: u64) -> u64 {
+    spread(second, spread(first, seed))
+}
+
+/// Spreads one port of one host in the same way.
+pub fn spread_port(address: Address, protocol: u8, port: u16, seed: u64) -> u64 {
+    mix(spread(address, seed) ^ (u64::from(protocol) << 16 | u64::from(port)))
+}
+
+/// Spreads the flow of a packet in the same way, seen from its sender: the way back has another spread.
+pub fn spread_flow(packet: &Packet, seed: u64) -> u64 {
+    let Ports { source, destination } = packet.transport.ports;
+    let ports = u64::from(source.0) << 16 | u64::from(destination.0);
+    let spread = mix((ports << 8 | u64::from(packet.transport.protocol.0)) ^ seed);
+    let ([a, b, c, d], [e, f, g, h]) = (packet.source.0.map(u64::from), packet.destination.0.map(u64::from));
+    match packet.family {
+        Family::V4 => mix(spread ^ (d << 32 | h)),
+        Family::V6 => [a << 32 | b, c << 32 | d, e << 32 | f, g << 32 | h]
+            .into_iter()
+            .fold(spread, |spread, pair| mix(spread ^ pair)),
+    }
 }
 
 fn mix(mut bits: u64) -> u64 {

@@ -18,7 +18,7 @@
 //! Nothing here owns a clock, a map or a log. Time and lookups are arguments, so the very same code runs in
 //! the XDP program, in the tests and over a capture file.
 
-#![no_std]
+#![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 pub mod frame;
@@ -33,7 +33,15 @@ pub mod stray;
 
 pub mod speech;
 
+pub mod recall;
+
+pub mod closed;
+
 pub mod decide;
+
+pub mod evidence;
+
+pub mod ban;
 
 pub mod refusal;
 

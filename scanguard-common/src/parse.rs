@@ -13,7 +13,10 @@
 
 pub mod link;
 pub mod network;
+pub mod quote;
 pub mod transport;
+
+use core::mem;
 
 use crate::cause::Cause;
 use crate::frame::Frame;
@@ -22,6 +25,9 @@ use network::{Family, Network};
 use transport::{Ports, Transport};
 
 /// One frame, understood: everything a decision may need.
+///
+/// The family stands first for the same reason as in `Network`.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// Which IP.
@@ -34,6 +40,35 @@ pub struct Packet {
     pub transport: Transport,
     /// Whether its IPv4 header has options.
     pub has_ipv4_options: bool,
+    /// Where to look for the rest of its headers.
+    pub headers: Headers,
+}
+
+/// Where the headers of a packet begin.
+///
+/// What is seldom asked is not parsed, because the BPF stack has no room to keep it; these two lead back to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Headers {
+    network: u16,
+    transport: u16,
+}
+
+/// More than the end of the longest chain of headers that is followed, less one.
+///
+/// Masked with it, an offset is known to be small wherever the compiler keeps a copy of it. A later check of one copy
+/// is not enough for Linux 5.10, which knows nothing of the others: "R3 offset is outside of the packet".
+const OFFSET_MASK: u16 = 0x1fff;
+
+impl Headers {
+    /// The IPv4 or IPv6 header: bytes from the start of the frame.
+    pub fn network(self) -> usize {
+        usize::from(self.network & OFFSET_MASK)
+    }
+
+    /// The transport header, behind all options and extension headers: bytes from the start of the frame.
+    pub fn transport(self) -> usize {
+        usize::from(self.transport & OFFSET_MASK)
+    }
 }
 
 impl Packet {
@@ -46,18 +81,19 @@ impl Packet {
         }
     }
 
-    /// The same packet on its way back: what the other side would have sent.
-    #[must_use]
-    pub fn mirrored(&self) -> Packet {
-        let Ports { source, destination } = self.transport.ports;
-        Packet {
-            source: self.destination,
-            destination: self.source,
-            transport: Transport {
-                ports: Ports { source: destination, destination: source },
-                ..self.transport
-            },
-            ..*self
+    /// Makes it the packet on its way back: what the other side would have sent. In its place, because the BPF stack has
+    /// no room for a second one.
+    pub fn turn_round(&mut self) {
+        mem::swap(&mut self.source, &mut self.destination);
+        let Ports { source, destination } = &mut self.transport.ports;
+        mem::swap(source, destination);
+    }
+
+    /// By which address the one is known that it is for: see [`sender`](Self::sender).
+    pub fn receiver(&self) -> Address {
+        match self.family {
+            Family::V4 => self.destination,
+            Family::V6 => self.destination.network(),
         }
     }
 
@@ -92,5 +128,6 @@ pub fn parse<F: Frame + ?Sized>(frame: &F) -> Result<Packet, Cause> {
     let transport = transport::parse(frame, &network)?;
     let (source, destination) = network::addresses(frame, &network).ok_or(Cause::TruncatedNetwork)?;
     let Network { family, has_ipv4_options, .. } = network;
-    Ok(Packet { family, source, destination, transport, has_ipv4_options })
+    let headers = network::headers(&network);
+    Ok(Packet { family, source, destination, transport, has_ipv4_options, headers })
 }

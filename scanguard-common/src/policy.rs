@@ -1,11 +1,15 @@
-//! What the operator chose for an interface.
+//! What the operator chose: for one interface, and for the whole host.
 
 mod closed_ports;
+mod judgement;
 mod ping;
+mod ports;
 mod role;
 
 pub use closed_ports::ClosedPorts;
+pub use judgement::{Judgement, Preset};
 pub use ping::Ping;
+pub use ports::PortRule;
 pub use role::Role;
 
 /// All that the operator chose for an interface. The default harms nobody and needs no thought.

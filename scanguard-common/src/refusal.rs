@@ -72,8 +72,8 @@ fn refuses(family: Family, message: Message) -> bool {
 
 /// The questions that a refusal raises.
 pub trait Memory {
-    /// Whether the packet comes from an address of this host: from itself, or from a guest whose address it
-    /// translates. Asked last.
+    /// Whether the packet comes from an address of this host, from itself or from a guest whose address it translates,
+    /// or from one of those for whom this host is the gateway. Asked last.
     fn is_ours(&self, packet: &Packet) -> bool;
 
     /// Whether the operator lets closed ports answer.
@@ -84,6 +84,9 @@ pub trait Memory {
 
     /// Whether this side has spoken in the flow.
     fn has_spoken(&self, flow: &Flow) -> bool;
+
+    /// Whether an ICMP message turns an answer away: it quotes a packet of a flow in which this side has spoken.
+    fn quotes_an_answer(&self, message: &Packet) -> bool;
 
     /// Whether a program listened on the port of this host a few minutes ago.
     fn listened_lately(&self, port: Port) -> bool;
@@ -100,11 +103,12 @@ pub fn silence<M: Memory>(refusal: Refusal, packet: &Packet, memory: &M) -> Opti
     }
     let cause = match refusal {
         Refusal::Unreachable | Refusal::ClosedPort if memory.closed_ports_answer() => return None,
+        Refusal::Unreachable if memory.quotes_an_answer(packet) => return None,
         Refusal::Unreachable => Cause::UnreachableSilenced,
         Refusal::ClosedPort if memory.listened_lately(packet.transport.ports.source) => return None,
         Refusal::ClosedPort => Cause::ResetSilenced,
         Refusal::Stray if memory.has_spoken(&Flow::of_outgoing(packet)) => return None,
-        Refusal::Stray if memory.spend_on_reset(packet.mirrored().sender()) => return None,
+        Refusal::Stray if memory.spend_on_reset(packet.receiver()) => return None,
         Refusal::Stray => Cause::StraySilenced,
     };
     memory.is_ours(packet).then_some(cause)

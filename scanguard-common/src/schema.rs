@@ -1,18 +1,40 @@
 //! The contract between the programs in the kernel and the controller in user space.
 
 use crate::parse::link::MacAddress;
-use crate::policy::{ClosedPorts, Ping, Policy, Role};
-use crate::time::Nanos;
+use crate::policy::{ClosedPorts, Judgement, Ping, Policy, Role};
+use crate::time::{Nanos, Seconds};
 
 /// The number of this contract: raised whenever a map's key, value, size or meaning changes. It is kept with
 /// the pins, and a controller of another number touches nothing.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// How many interfaces can be guarded at once.
 pub const MAX_INTERFACES: u32 = 64;
 
-/// How many prefixes the allowlist holds at most.
-pub const MAX_ALLOWED: u32 = 65_536;
+/// How many prefixes the allowlist, and the operator's list of bans, hold at most: memory is taken for those that are
+/// there.
+pub const MAX_PREFIXES: u32 = 1 << 20;
+
+/// How many sources are under observation at once; beyond it, those that were heard of longest ago are forgotten.
+pub const MAX_SOURCES: u32 = 65_536;
+
+/// Of how many sources the latest contacts are kept.
+pub const MAX_TRAILS: u32 = 8_192;
+
+/// How many sources are banned at once.
+pub const MAX_BANS: u32 = 65_536;
+
+/// How many addresses are kept that are never banned.
+pub const MAX_SPARED: u32 = 1_024;
+
+/// How many sources can wait at the door for a second contact.
+pub const DOOR_PLACES: u32 = 65_536;
+
+/// How many closed ports are remembered at once.
+pub const REFUSED_PLACES: u32 = 65_536;
+
+/// Of how many flows each processor remembers what was decided.
+pub const RECALL_PLACES: u32 = 16_384;
 
 /// How many sources' stray budgets are remembered; beyond it, those that were used longest ago are forgotten.
 pub const MAX_STRAY_SOURCES: u32 = 16_384;
@@ -63,7 +85,8 @@ pub struct Interface {
     closed_ports: u8,
     ping: u8,
     role: u8,
-    _unused: [u8; 3],
+    is_translated: u8,
+    _unused: [u8; 2],
 }
 
 const _: () = assert!(size_of::<Interface>() == 24);
@@ -78,8 +101,20 @@ impl Interface {
             closed_ports: policy.closed_ports.number(),
             ping: policy.ping.number(),
             role: policy.role.number(),
-            _unused: [0; 3],
+            is_translated: 0,
+            _unused: [0; 2],
         }
+    }
+
+    /// The same, where it was found out whether anything on this host may redirect ports.
+    #[must_use]
+    pub fn where_ports_are_redirected(self, redirected: bool) -> Interface {
+        Interface { is_translated: redirected.into(), ..self }
+    }
+
+    /// Whether anything on this host was found that may redirect ports.
+    pub fn is_redirected(&self) -> bool {
+        self.is_translated != 0
     }
 
     /// The kernel's number for the interface, or `None` where the slot is free.
@@ -97,30 +132,131 @@ impl Interface {
         Nanos(self.guarded_since)
     }
 
-    /// At which door it is decided that a port is closed.
+    /// Where it is decided that a port is closed: what the operator chose, or, where that was left to us and something
+    /// may redirect ports depending on who asks, at the second door alone.
     ///
     /// Read by itself, because whole policies cost the program 32 bytes of stack where Linux 5.10 has none to spare:
     /// "combined stack size of 3 calls is 544. Too large".
     pub fn closed_ports(&self) -> ClosedPorts {
-        ClosedPorts::from_number(self.closed_ports)
+        match ClosedPorts::from_number(self.closed_ports) {
+            ClosedPorts::Auto if self.is_redirected() => ClosedPorts::Egress,
+            chosen @ (ClosedPorts::Auto | ClosedPorts::Ingress | ClosedPorts::Egress | ClosedPorts::Pass) => {
+                chosen
+            }
+        }
+    }
+
+    /// Whether pings are answered.
+    pub fn ping(&self) -> Ping {
+        Ping::from_number(self.ping)
+    }
+
+    /// Whose packets are judged.
+    pub fn role(&self) -> Role {
+        Role::from_number(self.role)
     }
 
     /// What the operator chose for it.
     pub fn policy(&self) -> Policy {
         Policy {
-            closed_ports: self.closed_ports(),
-            ping: Ping::from_number(self.ping),
-            role: Role::from_number(self.role),
+            closed_ports: ClosedPorts::from_number(self.closed_ports),
+            ping: self.ping(),
+            role: self.role(),
         }
     }
 }
 
-/// The entry of an allowed prefix. The prefix itself is the key.
+/// The entry of a prefix on one of the operator's lists. The prefix itself is the key.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Allowed {
-    /// Seconds since 1970 when it was allowed: for people, not read by the programs.
-    pub since: u64,
+pub struct Listed {
+    since: u32,
+    until: u32,
 }
 
-const _: () = assert!(size_of::<Allowed>() == 8);
+const _: () = assert!(size_of::<Listed>() == 8);
+
+impl Listed {
+    /// An entry from now on, for so many seconds or for good.
+    pub fn new(now: Seconds, seconds: Option<u32>) -> Listed {
+        Listed { since: now.0, until: seconds.map_or(u32::MAX, |seconds| now.after(seconds).0) }
+    }
+
+    /// Whether it counts now.
+    pub fn holds(self, now: Seconds) -> bool {
+        now.0 < self.until || self.until == u32::MAX
+    }
+
+    /// Since when.
+    pub fn since(self) -> Seconds {
+        Seconds(self.since)
+    }
+
+    /// Until when; `None` for good.
+    pub fn until(self) -> Option<Seconds> {
+        (self.until != u32::MAX).then_some(Seconds(self.until))
+    }
+}
+
+/// What holds for the whole host.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    seed: u64,
+    judgement: Judgement,
+    allowed: u32,
+    denied: u32,
+    edition: u32,
+}
+
+const _: () = assert!(size_of::<Rules>() == 40);
+
+impl Rules {
+    /// These rules for judging evidence, with empty lists, and the seed of all hashes: a random number.
+    pub fn new(judgement: Judgement, seed: u64) -> Rules {
+        Rules { seed, judgement, allowed: 0, denied: 0, edition: 0 }
+    }
+
+    /// The same, with other rules for judging evidence.
+    #[must_use]
+    pub fn with_judgement(self, judgement: Judgement) -> Rules {
+        Rules { judgement, ..self }
+    }
+
+    /// The seed of all hashes, under which what is in the maps was kept.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// How many prefixes are on the operator's lists: allowed, then denied.
+    pub fn lists(&self) -> [u32; 2] {
+        [self.allowed, self.denied]
+    }
+
+    /// The same, with so many prefixes on the operator's lists: a list that is empty need not be asked. It is a new
+    /// edition, so that what was decided before is not recalled.
+    #[must_use]
+    pub fn with_lists(self, allowed: u32, denied: u32) -> Rules {
+        Rules { allowed, denied, edition: self.edition.wrapping_add(1), ..self }
+    }
+
+    /// By which rules evidence is judged.
+    pub fn judgement(&self) -> &Judgement {
+        &self.judgement
+    }
+
+    /// Whether any prefix is allowed.
+    pub fn allows_any(&self) -> bool {
+        self.allowed != 0
+    }
+
+    /// Whether any prefix is banned by the operator.
+    pub fn denies_any(&self) -> bool {
+        self.denied != 0
+    }
+
+    /// A number that changes whenever the lists do.
+    pub fn edition(&self) -> u32 {
+        self.edition
+    }
+}

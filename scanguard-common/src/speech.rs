@@ -6,6 +6,7 @@
 use crate::key::Address;
 use crate::parse::Packet;
 use crate::parse::network::IpProtocol;
+use crate::parse::transport::{Port, Ports};
 use crate::time::Nanos;
 
 /// One conversation, as the outside names it: the same for what comes in and for what goes out.
@@ -22,33 +23,38 @@ pub struct Flow {
 const _: () = assert!(size_of::<Flow>() == 40);
 
 impl Flow {
+    /// The flow between these two: what is outside, then what is here.
+    pub fn new(remote: (Address, Port), local: (Address, Port), protocol: IpProtocol) -> Flow {
+        Flow {
+            remote: remote.0,
+            local: local.0,
+            remote_port: remote.1.0,
+            local_port: local.1.0,
+            protocol: u32::from(protocol.0),
+        }
+    }
+
     /// The flow of a packet that came in.
     pub fn of_incoming(packet: &Packet) -> Flow {
-        Flow {
-            remote: packet.source,
-            local: packet.destination,
-            remote_port: packet.transport.ports.source.0,
-            local_port: packet.transport.ports.destination.0,
-            protocol: u32::from(packet.transport.protocol.0),
-        }
+        let Ports { source, destination } = packet.transport.ports;
+        Flow::new((packet.source, source), (packet.destination, destination), packet.transport.protocol)
     }
 
     /// The flow of a packet that goes out.
     pub fn of_outgoing(packet: &Packet) -> Flow {
-        Flow::of_incoming(&packet.mirrored())
+        let Ports { source, destination } = packet.transport.ports;
+        Flow::new((packet.destination, destination), (packet.source, source), packet.transport.protocol)
+    }
+
+    /// This side of it.
+    pub fn local(&self) -> (Address, Port) {
+        (self.local, Port(self.local_port))
     }
 
     /// The protocol.
     pub fn protocol(&self) -> IpProtocol {
         // It was made from eight bits.
         IpProtocol(self.protocol.to_le_bytes()[0])
-    }
-
-    /// All of it as words, for hashing.
-    pub fn words(&self) -> [u32; 10] {
-        let ([a, b, c, d], [e, f, g, h]) = (self.remote.words(), self.local.words());
-        let ports = u32::from(self.remote_port) << 16 | u32::from(self.local_port);
-        [a, b, c, d, e, f, g, h, ports, self.protocol]
     }
 }
 

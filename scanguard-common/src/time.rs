@@ -21,3 +21,39 @@ impl Nanos {
         self.0.saturating_sub(earlier.0)
     }
 }
+
+/// A point in time: whole seconds on the same clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seconds(pub u32);
+
+impl Seconds {
+    /// The second in which a nanosecond lies; the last one there is after 136 years.
+    pub fn of(now: Nanos) -> Seconds {
+        Seconds(u32::try_from(now.0 / Nanos::SECOND).unwrap_or(u32::MAX))
+    }
+
+    /// The point so many seconds later, or the last one there is.
+    #[must_use]
+    pub fn after(self, seconds: u32) -> Seconds {
+        Seconds(self.0.saturating_add(seconds))
+    }
+
+    /// Seconds since `earlier`; none if that is not earlier.
+    #[must_use]
+    pub fn since(self, earlier: Seconds) -> u32 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The lower 16 bits, which come again after 18 hours.
+    #[must_use]
+    pub fn low_bits(self) -> u16 {
+        let [low, high, ..] = self.0.to_le_bytes();
+        u16::from_le_bytes([low, high])
+    }
+}
+
+impl From<Seconds> for Nanos {
+    fn from(seconds: Seconds) -> Nanos {
+        Nanos(u64::from(seconds.0) * Nanos::SECOND)
+    }
+}

@@ -9,6 +9,9 @@ pub(crate) const ABORT: xdp_action::Type = xdp_action::XDP_ABORTED;
 /// What tc does with a packet that is none of our business: it asks the next program.
 pub(crate) const GO_ON: i32 = TC_ACT_UNSPEC;
 
+/// The cause of what leaves and is no refusal: none of the ingress's counters moves for it.
+pub(crate) const LEAVES: Cause = Cause::InFlow;
+
 /// What XDP does with a packet of this cause.
 pub(crate) fn on_incoming(cause: Cause) -> xdp_action::Type {
     match cause.action() {

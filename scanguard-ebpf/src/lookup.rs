@@ -6,19 +6,22 @@ mod socket;
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::programs::{TcContext, XdpContext};
-use scanguard_common::flow::{self, Destination, Lookups, Socket};
+use scanguard_common::cause::Cause;
+use scanguard_common::flow::{self, Destination, LEARNING, Lookups, Socket};
 use scanguard_common::key::Address;
-use scanguard_common::parse::Packet;
-use scanguard_common::parse::link;
 use scanguard_common::parse::transport::Port;
-use scanguard_common::policy::ClosedPorts;
+use scanguard_common::parse::{Packet, link, quote};
+use scanguard_common::policy::{Ping, PortRule, Role};
+use scanguard_common::recall::Recalled;
 use scanguard_common::refusal::Memory;
-use scanguard_common::schema::InterfaceSlot;
+use scanguard_common::schema::{Interface, InterfaceSlot};
 use scanguard_common::speech::Flow;
 use scanguard_common::time::Nanos;
 
 use crate::frame::PacketMemory;
-use crate::maps;
+use crate::{maps, remember, report};
+
+pub(crate) use memory::allows;
 
 /// The kernel, as the engine asks it about one frame that comes in.
 pub(crate) struct Incoming<'a> {
@@ -38,22 +41,74 @@ impl<'a> Incoming<'a> {
     }
 }
 
+impl Incoming<'_> {
+    fn interface(&self) -> Option<&Interface> {
+        maps::INTERFACES.get(self.interface.number())
+    }
+
+    /// For whom the frame is, as far as its link layer tells: `None` where it is for this interface.
+    fn other_station(&self, interface: &Interface) -> Option<Destination> {
+        link::destination(self.frame)
+            .map_or(Some(Destination::Unknown), |mac| flow::station(mac, interface.mac()))
+    }
+}
+
 impl Lookups for Incoming<'_> {
+    fn recall(&self, packet: &Packet) -> Option<Cause> {
+        let (spread, place) = remember::recalled(packet);
+        // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
+        unsafe { place?.read() }.cause(spread, remember::a_while())
+    }
+
+    fn keep(&self, packet: &Packet, cause: Cause) {
+        if let (spread, Some(place)) = remember::recalled(packet) {
+            // SAFETY: as above.
+            unsafe { place.write(Recalled::new(spread, remember::a_while(), cause)) };
+        }
+    }
+
     fn socket(&self, packet: &Packet) -> Socket {
         socket::find(self.ctx, packet)
     }
 
+    fn ban(&self, packet: &Packet) -> Option<Cause> {
+        memory::ban(packet.sender(), packet.source)
+    }
+
+    fn port_rule(&self, packet: &Packet) -> PortRule {
+        maps::PORT_RULES.get(u32::from(packet.transport.ports.destination.0)).copied().unwrap_or_default()
+    }
+
+    fn answers_pings(&self) -> bool {
+        self.interface().is_none_or(|interface| interface.ping() == Ping::Answer)
+    }
+
+    fn was_dropped_lately(&self, packet: &Packet, cause: Cause) -> bool {
+        if self.interface().is_none_or(|interface| self.other_station(interface).is_some()) {
+            return false;
+        }
+        let (spread, Some(gate)) = report::gate(packet, cause) else { return false };
+        // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
+        unsafe { gate.read() }.holds(spread, now())
+    }
+
     fn destination(&self, packet: &Packet) -> Destination {
-        let Some(interface) = maps::INTERFACES.get(self.interface.number()) else {
-            return Destination::Unknown;
-        };
-        let Some(station) = link::destination(self.frame) else { return Destination::Unknown };
-        let destination = flow::station(station, interface.mac());
-        interface.closed_ports().settle(destination.unwrap_or_else(|| route::destination(self.ctx, packet)))
+        let Some(interface) = self.interface() else { return Destination::Unknown };
+        let destination = self.other_station(interface);
+        interface.role().settle(destination.unwrap_or_else(|| route::destination(self.ctx, packet)))
     }
 
     fn allows(&self, source: Address) -> bool {
-        memory::allows(source)
+        allows(source)
+    }
+
+    fn is_closed(&self, packet: &Packet) -> bool {
+        let Some(interface) = self.interface() else { return false };
+        interface.closed_ports().says_closed(|| memory::was_refused(packet))
+    }
+
+    fn is_learning(&self) -> bool {
+        self.interface().is_none_or(|interface| now().since(interface.guarded_since()) < LEARNING)
     }
 
     fn has_spoken(&self, packet: &Packet) -> bool {
@@ -72,28 +127,35 @@ impl Lookups for Incoming<'_> {
 /// The kernel, as the engine asks it about one packet that leaves.
 pub(crate) struct Outgoing<'a> {
     ctx: &'a TcContext,
+    frame: &'a PacketMemory,
     interface: InterfaceSlot,
 }
 
 impl<'a> Outgoing<'a> {
     /// The kernel at the moment of a packet that leaves by `interface`.
-    pub(crate) fn new(ctx: &'a TcContext, interface: InterfaceSlot) -> Outgoing<'a> {
-        Outgoing { ctx, interface }
+    pub(crate) fn new(ctx: &'a TcContext, frame: &'a PacketMemory, interface: InterfaceSlot) -> Outgoing<'a> {
+        Outgoing { ctx, frame, interface }
     }
 }
 
 impl Memory for Outgoing<'_> {
     fn is_ours(&self, packet: &Packet) -> bool {
-        route::is_ours(self.ctx, packet)
+        let interface = maps::INTERFACES.get(self.interface.number());
+        interface.is_some_and(|interface| interface.role() == Role::Gateway)
+            || route::is_ours(self.ctx, packet)
     }
 
     fn closed_ports_answer(&self) -> bool {
         let interface = maps::INTERFACES.get(self.interface.number());
-        interface.is_none_or(|interface| interface.closed_ports() == ClosedPorts::Pass)
+        interface.is_none_or(|interface| interface.closed_ports().answer())
+    }
+
+    fn quotes_an_answer(&self, message: &Packet) -> bool {
+        quote::flow(self.frame, message).is_some_and(|flow| memory::has_spoken(&flow))
     }
 
     fn allows(&self, peer: Address) -> bool {
-        memory::allows(peer)
+        allows(peer)
     }
 
     fn has_spoken(&self, flow: &Flow) -> bool {

@@ -2,14 +2,15 @@
 //!
 //! The path of a packet is told in `scanguard_common`; this crate puts the kernel around it. [`frame`] reads
 //! packet memory, [`lookup`] answers the engine's questions from the kernel's tables and our [`maps`],
-//! [`act`] turns the cause into what is done, [`remember`] keeps what this side said, and [`report`] counts and
-//! tells.
+//! [`act`] turns the cause into what is done, [`remember`] keeps what this side said, [`ledger`] what sources did, and
+//! [`report`] counts and tells.
 
 #![no_std]
 #![no_main]
 
 mod act;
 mod frame;
+mod ledger;
 mod lookup;
 mod maps;
 mod remember;
@@ -17,10 +18,12 @@ mod report;
 
 use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
+use scanguard_common::cause::Cause;
 use scanguard_common::decide::decide;
+use scanguard_common::evidence::Kind;
 use scanguard_common::frame::Frame as _;
-use scanguard_common::parse::parse;
-use scanguard_common::refusal::{Leaving, leaving, silence};
+use scanguard_common::parse::{Packet, parse};
+use scanguard_common::refusal::{Leaving, Refusal, leaving, silence};
 use scanguard_common::schema::InterfaceSlot;
 
 use crate::frame::PacketMemory;
@@ -33,10 +36,13 @@ fn scanguard_in(ctx: XdpContext) -> u32 {
         return act::ABORT; // a fault of ours: the controller wrote a slot that does not exist
     };
     let frame = PacketMemory::incoming(&ctx);
-    let cause = match parse(&frame) {
+    let cause = match understand(&frame) {
         Ok(packet) => {
             let cause = decide(&packet, &Incoming::new(&ctx, &frame, interface));
             report::tell(&ctx, interface, cause, &packet);
+            if let Some(kind) = Kind::of(cause) {
+                ledger::hold(&ctx, interface, (kind, cause), &packet);
+            }
             cause
         }
         Err(cause) => cause,
@@ -52,22 +58,44 @@ fn scanguard_out(ctx: TcContext) -> i32 {
         return act::GO_ON; // a fault of ours, as above, which must not cut this host off
     };
     let frame = PacketMemory::outgoing(&ctx);
-    let Ok(packet) = parse(&frame) else { return act::GO_ON };
+    let Ok(mut packet) = understand(&frame) else { return act::GO_ON };
     match leaving(&packet) {
         Leaving::Speech => {
-            remember::speech(&packet);
+            if remember::speech(&packet) {
+                packet.turn_round();
+                ledger::hold(&ctx, interface, (Kind::Answered, act::LEAVES), &packet);
+            }
             act::GO_ON
         }
-        Leaving::Refusal(refusal) => match silence(refusal, &packet, &Outgoing::new(&ctx, interface)) {
-            Some(cause) => {
-                report::tell(&ctx, interface, cause, &packet.mirrored());
-                report::count(interface, cause, frame.length());
-                act::on_outgoing(cause)
+        Leaving::Refusal(refusal) => {
+            match refuse(refusal, &packet, &Outgoing::new(&ctx, &frame, interface)) {
+                Some(cause) => {
+                    remember::refusal(cause, &packet);
+                    packet.turn_round();
+                    report::tell(&ctx, interface, cause, &packet);
+                    if let Some(kind) = Kind::of(cause) {
+                        ledger::hold(&ctx, interface, (kind, cause), &packet);
+                    }
+                    report::count(interface, cause, frame.length());
+                    act::on_outgoing(cause)
+                }
+                None => act::GO_ON,
             }
-            None => act::GO_ON,
-        },
+        }
         Leaving::Other => act::GO_ON,
     }
+}
+
+/// Step 1 for both doors.
+#[inline(never)]
+fn understand(frame: &PacketMemory) -> Result<Packet, Cause> {
+    parse(frame)
+}
+
+/// Step 4 for what turns something away.
+#[inline(never)]
+fn refuse(refusal: Refusal, packet: &Packet, memory: &Outgoing<'_>) -> Option<Cause> {
+    silence(refusal, packet, memory)
 }
 
 /// The programs use helpers that the kernel offers only to programs under a licence compatible with the

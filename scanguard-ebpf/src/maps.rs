@@ -5,22 +5,66 @@
 
 use aya_ebpf::Global;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
-use scanguard_common::count::{CAUSES_PER_INTERFACE, EventCounts, Tally};
+use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
+use scanguard_common::ban::Ban;
+use scanguard_common::closed::Refused;
+use scanguard_common::count::{CAUSES_PER_INTERFACE, Notes, Tally};
 use scanguard_common::event::EventGate;
+use scanguard_common::evidence::{Knock, Source, Trail};
+use scanguard_common::policy::PortRule;
+use scanguard_common::recall::Recalled;
 use scanguard_common::schema::{
-    Allowed, EVENT_GATES as GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, MAX_ALLOWED, MAX_FLOWS,
-    MAX_INTERFACES, MAX_STRAY_SOURCES, PORTS,
+    DOOR_PLACES, EVENT_GATES as GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, Listed, MAX_BANS,
+    MAX_FLOWS, MAX_INTERFACES, MAX_PREFIXES, MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES, MAX_TRAILS, PORTS,
+    RECALL_PLACES, REFUSED_PLACES, Rules,
 };
 use scanguard_common::speech::{Flow, Listened, Spoken};
 use scanguard_common::stray::Budget;
 
+/// An address as a key: four words, IPv4 in its mapped form.
+pub(crate) type AddressKey = [u32; 4];
+
 /// Sources that are never dropped: prefix (IPv4 in its mapped form, 96 bits longer) → entry.
 /// Written by the operator, through the controller.
 #[map]
-pub(crate) static ALLOWED: LpmTrie<[u32; 4], Allowed> = LpmTrie::with_max_entries(MAX_ALLOWED, 0);
+pub(crate) static ALLOWED: LpmTrie<AddressKey, Listed> = LpmTrie::with_max_entries(MAX_PREFIXES, 0);
 
-/// The guarded interfaces: slot → index and link-layer address. Written by the controller.
+/// Sources whose new contacts the operator refuses: prefix, as above → entry. Written by the operator, through the
+/// controller.
+#[map]
+pub(crate) static DENIED: LpmTrie<AddressKey, Listed> = LpmTrie::with_max_entries(MAX_PREFIXES, 0);
+
+/// Sources whose new contacts are refused because they scanned: source → its last ban. Nobody is pushed out. Written by
+/// the programs; the operator may lift a ban.
+#[map]
+pub(crate) static BANNED: HashMap<AddressKey, Ban> = HashMap::with_max_entries(MAX_BANS, 0);
+
+/// Sources that are never banned, because this host depends on them: address → why. Written by the controller.
+#[map]
+pub(crate) static SPARED: HashMap<AddressKey, u32> = HashMap::with_max_entries(MAX_SPARED, 0);
+
+/// Sources under observation: source → evidence; those that were heard of longest ago are forgotten. Written by the
+/// programs.
+#[map]
+pub(crate) static SOURCES: LruHashMap<AddressKey, Source> = LruHashMap::with_max_entries(MAX_SOURCES, 0);
+
+/// What moved their scores last: source → its latest contacts. Written by the programs, read by people.
+#[map]
+pub(crate) static TRAILS: LruHashMap<AddressKey, Trail> = LruHashMap::with_max_entries(MAX_TRAILS, 0);
+
+/// Sources that made one contact: place by hash of the source → who was there last. Written by the programs.
+#[map]
+pub(crate) static DOOR: Array<Knock> = Array::with_max_entries(DOOR_PLACES, 0);
+
+/// What holds for the whole host: 0 → rules. Written by the controller.
+#[map]
+pub(crate) static RULES: Array<Rules> = Array::with_max_entries(1, 0);
+
+/// Ports that are published, or decoys: port → rule. Written by the controller.
+#[map]
+pub(crate) static PORT_RULES: Array<PortRule> = Array::with_max_entries(PORTS, 0);
+
+/// The guarded interfaces: slot → index, link-layer address and policy. Written by the controller.
 #[map]
 pub(crate) static INTERFACES: Array<Interface> = Array::with_max_entries(MAX_INTERFACES, 0);
 
@@ -32,12 +76,12 @@ pub(crate) static COUNTS: PerCpuArray<Tally> =
 /// Who sent strays lately: source → what is left of its budget; the least recently used are forgotten.
 /// Written by the programs.
 #[map]
-pub(crate) static STRAYS: LruHashMap<[u32; 4], Budget> = LruHashMap::with_max_entries(MAX_STRAY_SOURCES, 0);
+pub(crate) static STRAYS: LruHashMap<AddressKey, Budget> = LruHashMap::with_max_entries(MAX_STRAY_SOURCES, 0);
 
 /// Whom resets were sent to lately that belong to no connection: peer → what is left of its budget. Written by the
 /// programs.
 #[map]
-pub(crate) static RESETS: LruHashMap<[u32; 4], Budget> = LruHashMap::with_max_entries(MAX_STRAY_SOURCES, 0);
+pub(crate) static RESETS: LruHashMap<AddressKey, Budget> = LruHashMap::with_max_entries(MAX_STRAY_SOURCES, 0);
 
 /// Flows in which this side has spoken → when last; those that were silent longest are forgotten. Written by the
 /// programs at the second door.
@@ -49,23 +93,33 @@ pub(crate) static FLOWS: LruHashMap<Flow, Spoken> = LruHashMap::with_max_entries
 #[map]
 pub(crate) static FLOW_CACHE: PerCpuArray<u64> = PerCpuArray::with_max_entries(FLOW_CACHE_SLOTS, 0);
 
+/// What was decided of flows that came in just now: place by hash of the flow → the rest of the hash, the time and the
+/// cause, on each processor. Written by the programs at the first door.
+#[map]
+pub(crate) static RECALLED: PerCpuArray<Recalled> = PerCpuArray::with_max_entries(RECALL_PLACES, 0);
+
 /// Where programs listened: port → when one was last seen to accept a connection. Written by the programs at the
 /// second door.
 #[map]
 pub(crate) static LISTENED: Array<Listened> = Array::with_max_entries(PORTS, 0);
 
+/// Which ports were refused just now: place by hash of address and port → the rest of the hash and the time. Written by
+/// the programs at the second door.
+#[map]
+pub(crate) static REFUSED: Array<Refused> = Array::with_max_entries(REFUSED_PLACES, 0);
+
 /// Events on their way to user space. Written by the programs.
 #[map]
 pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(EVENT_RING_BYTES, 0);
 
-/// Who was told of lately: slot by hash of (source, cause) → gate, on each processor. Written by the
-/// programs.
+/// What was dropped and told of just now: slot by hash of (source, destination, cause) → gate, on each processor.
+/// Written by the programs.
 #[map]
 pub(crate) static EVENT_GATES: PerCpuArray<EventGate> = PerCpuArray::with_max_entries(GATES, 0);
 
-/// What became of the events: 0 → told, folded, lost, on each processor. Written by the programs.
+/// What became of events and of sources: 0 → how many of each, on each processor. Written by the programs.
 #[map]
-pub(crate) static EVENT_COUNTS: PerCpuArray<EventCounts> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static NOTES: PerCpuArray<Notes> = PerCpuArray::with_max_entries(1, 0);
 
 /// Under which contract these maps were made: 0 → [`SCHEMA`](scanguard_common::schema::SCHEMA). Written by
 /// the controller, which reads it before it touches anything else.
@@ -76,6 +130,7 @@ pub(crate) static SCHEMA: Array<u32> = Array::with_max_entries(1, 0);
 #[unsafe(no_mangle)]
 pub(crate) static SLOT: Global<u32> = Global::new(0);
 
-/// The seed of all hashes, so that nobody can choose addresses that collide. Set before loading.
+/// The seed of all hashes, so that nobody can choose addresses that collide. Set before loading, and the same in the
+/// programs of all interfaces: they share what is kept under a hash.
 #[unsafe(no_mangle)]
 pub(crate) static HASH_SEED: Global<u64> = Global::new(0);

@@ -1,37 +1,76 @@
-//! Keeps what this side has said.
+//! Keeps what this side has said, and what was decided.
 
 use aya_ebpf::helpers::generated::bpf_jiffies64;
+use scanguard_common::cause::Cause;
 use scanguard_common::classify::flags::TcpFlags;
-use scanguard_common::key::spread_flow;
+use scanguard_common::closed::Refused;
+use scanguard_common::key::{Address, spread_flow, spread_port};
 use scanguard_common::parse::Packet;
-use scanguard_common::schema::FLOW_CACHE_SLOTS;
+use scanguard_common::parse::network::IpProtocol;
+use scanguard_common::recall::Recalled;
+use scanguard_common::schema::{FLOW_CACHE_SLOTS, RECALL_PLACES, REFUSED_PLACES};
 use scanguard_common::speech::{Flow, Listened, Spoken};
+use scanguard_common::time::Seconds;
 
 use crate::lookup::now;
 use crate::maps;
 
-/// Remembers the flow of a packet that leaves, and the port that accepts a connection with it.
+/// Remembers the flow of a packet that leaves, and the port that accepts a connection with it. Whether it may be an
+/// answer to a first contact: bulk data is not.
 ///
 /// Each processor writes down a flow once in a while only: bulk data of a flow that it remembers costs one look into
 /// its own cache.
-pub(crate) fn speech(packet: &Packet) {
-    let flow = Flow::of_outgoing(packet);
-    let spread = spread_flow(flow.words(), maps::HASH_SEED.load());
-    let flags = packet.transport.segment.flags;
-    if flags.has(TcpFlags::SYN | TcpFlags::ACK) {
+pub(crate) fn speech(packet: &Packet) -> bool {
+    let spread = spread_flow(packet, maps::HASH_SEED.load());
+    let accepts = packet.transport.segment.flags.has(TcpFlags::SYN | TcpFlags::ACK);
+    if accepts {
         accept(packet);
     }
     let slot = u32::try_from(spread % u64::from(FLOW_CACHE_SLOTS)).unwrap_or_default();
-    let Some(cached) = maps::FLOW_CACHE.get_ptr_mut(slot) else { return };
+    let Some(cached) = maps::FLOW_CACHE.get_ptr_mut(slot) else { return accepts };
     let entry = spread & !WHILE_MASK | a_while();
     // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
     if unsafe { cached.read() } == entry {
-        return;
+        return accepts;
     }
-    // Where there is no room even for a new flow, it is not known: then the kernel's own tables must do.
-    let _ = maps::FLOWS.insert(flow, Spoken::at(now()), 0);
+    write(packet);
     // SAFETY: as above.
     unsafe { cached.write(entry) };
+    accepts || packet.transport.protocol == IpProtocol::UDP
+}
+
+/// Writes a flow down. Where there is no room even for a new one, it is not known: then the kernel's own tables must do.
+#[inline(never)] // seldom called, and the key would take a large part of the stack of those who are called often
+fn write(packet: &Packet) {
+    let _ = maps::FLOWS.insert(Flow::of_outgoing(packet), Spoken::at(now()), 0);
+}
+
+/// Remembers that the port is closed from which a reset would have left.
+pub(crate) fn refusal(cause: Cause, packet: &Packet) {
+    if cause != Cause::ResetSilenced {
+        return;
+    }
+    let port = packet.transport.ports.source.0;
+    let (spread, place) = refused(packet.source, packet.transport.protocol.0, port);
+    if let Some(refused) = place {
+        // SAFETY: a pointer from a map look-up is valid until the program ends. Other processors may write the eight
+        // bytes at the same time, all of them valid.
+        unsafe { refused.write(Refused::at(spread, Seconds::of(now()))) };
+    }
+}
+
+/// Where it is remembered that a port is closed, and the port's spread.
+pub(crate) fn refused(address: Address, protocol: u8, port: u16) -> (u64, Option<*mut Refused>) {
+    let spread = spread_port(address, protocol, port, maps::HASH_SEED.load());
+    let place = u32::try_from(spread % u64::from(REFUSED_PLACES)).unwrap_or_default();
+    (spread, maps::REFUSED.get_ptr_mut(place))
+}
+
+/// Where it is remembered on this processor what was decided of the flow of a packet that came in, and its spread.
+pub(crate) fn recalled(packet: &Packet) -> (u64, Option<*mut Recalled>) {
+    let spread = spread_flow(packet, maps::HASH_SEED.load());
+    let place = u32::try_from(spread % u64::from(RECALL_PLACES)).unwrap_or_default();
+    (spread, maps::RECALLED.get_ptr_mut(place))
 }
 
 /// The bits of a cache entry that hold the time; the lowest of the hash, which have chosen the slot already.
@@ -39,7 +78,7 @@ const WHILE_MASK: u64 = 0xfff;
 
 /// The current while: a quarter of a second to two and a half, by how the kernel was configured. A number that comes
 /// again after a quarter of an hour or more does no harm: the flow was remembered that long ago.
-fn a_while() -> u64 {
+pub(crate) fn a_while() -> u64 {
     // SAFETY: the helper takes nothing and has no precondition.
     (unsafe { bpf_jiffies64() } >> 8) & WHILE_MASK
 }

@@ -3,11 +3,11 @@
 use aya_ebpf::EbpfContext;
 use aya_log_ebpf::{debug, warn};
 use scanguard_common::cause::{Action, Cause};
-use scanguard_common::count::{self, EventCounts};
-use scanguard_common::event::{Answer, Event};
-use scanguard_common::key::spread;
+use scanguard_common::count::{self, Note};
+use scanguard_common::event::{Answer, Event, EventGate, News};
+use scanguard_common::key::spread_pair;
 use scanguard_common::parse::Packet;
-use scanguard_common::schema::{EVENT_GATES, InterfaceSlot};
+use scanguard_common::schema::{EVENT_GATES, InterfaceSlot, Rules};
 
 use crate::lookup::now;
 use crate::maps;
@@ -20,41 +20,60 @@ pub(crate) fn count(interface: InterfaceSlot, cause: Cause, bytes: usize) {
     }
 }
 
-/// Tells of one drop, unless too much was told of its source and cause lately.
+/// Tells of one drop, unless too much was told of its source, destination and cause lately.
+#[inline(never)]
 pub(crate) fn tell<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, cause: Cause, packet: &Packet) {
     debug!(ctx, "slot {} cause {}", interface.number(), cause.index());
     match cause.action() {
         Action::Pass => return,
         Action::Drop => {}
     }
-    let spread = spread(packet.source, maps::HASH_SEED.load() ^ u64::from(cause.index()));
-    let slot = u32::try_from(spread % u64::from(EVENT_GATES)).unwrap_or_default();
-    let Some(gate) = maps::EVENT_GATES.get_ptr_mut(slot) else { return };
+    let (spread, Some(gate)) = gate(packet, cause) else { return };
     let now = now();
     // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
     let (next, answer) = unsafe { gate.read() }.ask(spread, now);
     // SAFETY: as above.
     unsafe { gate.write(next) };
     match answer {
-        Answer::Fold => note(EventCounts::with_folded),
-        Answer::Tell { folded } => match maps::EVENTS.reserve::<Event>(0) {
-            Some(mut entry) => {
-                entry.write(Event::new(now, interface, cause, packet, folded));
-                entry.submit(0);
-                note(EventCounts::with_told);
-            }
-            None => {
-                note(EventCounts::with_lost);
-                warn!(ctx, "the ring buffer is full: an event is lost");
-            }
-        },
+        Answer::Fold => note(Note::Folded),
+        Answer::Tell { folded } => send(ctx, interface, cause, packet, News::Dropped { folded }.numbers()),
     }
 }
 
-/// Counts what became of one event.
-fn note(step: fn(EventCounts) -> EventCounts) {
-    if let Some(counts) = maps::EVENT_COUNTS.get_ptr_mut(0) {
+/// Sends one event on its way to user space: the [`News::numbers`] of what happened.
+pub(crate) fn send<C: EbpfContext>(
+    ctx: &C,
+    interface: InterfaceSlot,
+    cause: Cause,
+    packet: &Packet,
+    news: (u8, u32),
+) {
+    match maps::EVENTS.reserve::<Event>(0) {
+        Some(mut entry) => {
+            entry.write(Event::new(now(), interface, (cause, 0), packet, news));
+            entry.submit(0);
+            note(Note::Told);
+        }
+        None => {
+            note(Note::Lost);
+            warn!(ctx, "the ring buffer is full: an event is lost");
+        }
+    }
+}
+
+/// Where it is remembered on this processor what was told of, and the spread of this drop.
+pub(crate) fn gate(packet: &Packet, cause: Cause) -> (u64, Option<*mut EventGate>) {
+    let edition = maps::RULES.get(0).map_or(0, Rules::edition);
+    let seed = maps::HASH_SEED.load() ^ (u64::from(edition) << 8 | u64::from(cause.index()));
+    let spread = spread_pair(packet.source, packet.destination, seed);
+    let slot = u32::try_from(spread % u64::from(EVENT_GATES)).unwrap_or_default();
+    (spread, maps::EVENT_GATES.get_ptr_mut(slot))
+}
+
+/// Counts one more of these.
+pub(crate) fn note(note: Note) {
+    if let Some(notes) = maps::NOTES.get_ptr_mut(0) {
         // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
-        unsafe { counts.write(step(counts.read())) };
+        unsafe { notes.write(notes.read().plus(note)) };
     }
 }

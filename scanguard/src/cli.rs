@@ -106,6 +106,10 @@ mod tests {
         assert_eq!(refused("scanguard stats --watch=0"), ErrorKind::ValueValidation);
         assert_eq!(refused("scanguard events --count many"), ErrorKind::ValueValidation);
         assert_eq!(refused("scanguard allow add"), ErrorKind::MissingRequiredArgument);
+        for command in ["attach", "run", "detach", "stats"] {
+            let nameless = Cli::try_parse_from(["scanguard", command, ""]).expect_err("that is no name");
+            assert_eq!(nameless.kind(), ErrorKind::InvalidValue, "{command}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use nix::time::{ClockId, clock_gettime};
-use scanguard_common::time::Nanos;
+use scanguard_common::time::{Nanos, Seconds};
 
 /// The time of day at which the monotonic clock read `then`.
 ///
@@ -18,6 +18,11 @@ pub(crate) fn time_of_day(then: Nanos) -> anyhow::Result<SystemTime> {
 pub(crate) fn now() -> anyhow::Result<Nanos> {
     let monotonic = clock_gettime(ClockId::CLOCK_MONOTONIC).context("reading the monotonic clock")?;
     Ok(Nanos(u64::try_from(Duration::from(monotonic).as_nanos()).unwrap_or(u64::MAX)))
+}
+
+/// The same to the second, as the programs keep it.
+pub(crate) fn seconds() -> anyhow::Result<Seconds> {
+    Ok(Seconds::of(now()?))
 }
 
 /// A point in time as RFC 3339 has it, in UTC and to the microsecond.

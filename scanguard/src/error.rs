@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use scanguard_common::schema::{MAX_ALLOWED, MAX_INTERFACES, SCHEMA};
+use scanguard_common::schema::{MAX_INTERFACES, MAX_PREFIXES, SCHEMA};
 
 use crate::exit::Exit;
 
@@ -52,6 +52,13 @@ pub enum Error {
         path: &'static str,
         /// Why it could not be mounted.
         why: String,
+    },
+
+    /// The BPF file system is mounted so that nothing can be pinned there.
+    #[error("{path}: the BPF file system is mounted read-only; `mount -o remount,rw {path}` mends that")]
+    ReadOnlyBpffs {
+        /// Where it is.
+        path: &'static str,
     },
 
     /// The kernel is too old, or was built without something.
@@ -150,6 +157,18 @@ pub enum Error {
         flag: &'static str,
     },
 
+    /// A program on a device above, ours or not.
+    #[error(
+        "{interface}: {upper} above it has an XDP program already, and Linux wants the lower one first; detach {upper}, \
+         then attach both"
+    )]
+    ProgramAbove {
+        /// The interface.
+        interface: String,
+        /// The device above.
+        upper: String,
+    },
+
     /// The driver, or the kernel, cannot run the program in the mode that was asked for.
     #[error("{interface}: {mode} mode is refused ({why}); leave out --mode, or try another")]
     ModeRefused {
@@ -190,11 +209,11 @@ pub enum Error {
     )]
     TooManyInterfaces(String),
 
-    /// The allowlist is full.
+    /// A list of prefixes is full.
     #[error(
-        "{0}: the allowlist is full at {MAX_ALLOWED} prefixes; remove some, or join them into shorter prefixes"
+        "{0}: the list is full at {MAX_PREFIXES} prefixes; remove some, or join them into shorter prefixes"
     )]
-    AllowlistFull(String),
+    ListFull(String),
 
     /// A capture that cannot be read at all.
     #[error("{}: cannot be read ({why}); name a pcap or pcapng file", path.display())]
@@ -237,7 +256,8 @@ pub enum Error {
     NoLocalAddress,
 
     /// A policy that cannot be read or understood.
-    #[error("{}: {why}; a policy is TOML with closed_ports = \"…\" and allow = [\"CIDR\", …]", path.display())]
+    #[error("{}: {why}; a policy is TOML: closed_ports = \"…\", allow = [\"CIDR\", …], preset = \"…\", public = [\"tcp/443\", …], \
+         decoys = [\"tcp/23\", …], ping = \"answer\" or \"silent\"", path.display())]
     InvalidPolicy {
         /// The file.
         path: PathBuf,
@@ -262,6 +282,10 @@ pub enum Error {
     /// Not on the allowlist.
     #[error("{0}: is not on the allowlist; `scanguard allow list` shows it")]
     NotAllowed(String),
+
+    /// Not banned.
+    #[error("{0}: is not banned; `scanguard ban list` shows who is")]
+    NotBanned(String),
 }
 
 impl Error {
@@ -278,7 +302,7 @@ impl Error {
                 Exit::UnsuitableInterface
             }
             Error::NoPrivileges { .. } | Error::NotPermitted { .. } => Exit::NoPrivileges,
-            Error::NoBpffs { .. } => Exit::NoBpffs,
+            Error::NoBpffs { .. } | Error::ReadOnlyBpffs { .. } => Exit::NoBpffs,
             Error::KernelLacks { .. } => Exit::KernelLacks,
             Error::Refused { .. } => Exit::Refused,
             Error::InvalidCidr { .. } => Exit::InvalidCidr,
@@ -287,12 +311,13 @@ impl Error {
             Error::OtherSchema { .. } => Exit::OtherSchema,
             Error::AlreadyGuarded(_) => Exit::AlreadyGuarded,
             Error::NotGuarded(_) | Error::NothingGuarded => Exit::NotGuarded,
-            Error::ForeignProgram { .. } => Exit::ForeignProgram,
+            Error::ForeignProgram { .. } | Error::ProgramAbove { .. } => Exit::ForeignProgram,
             Error::Locked { .. } => Exit::Locked,
             Error::EventsTaken { .. } => Exit::EventsTaken,
             Error::NoObject => Exit::NoObject,
-            Error::TooManyInterfaces(_) | Error::AllowlistFull(_) => Exit::Full,
+            Error::TooManyInterfaces(_) | Error::ListFull(_) => Exit::Full,
             Error::NotAllowed(_) => Exit::NotAllowed,
+            Error::NotBanned(_) => Exit::NotBanned,
             Error::UnreadableCapture { .. } => Exit::UnreadableCapture,
             Error::DamagedCapture { .. } => Exit::DamagedCapture,
             Error::UnsupportedCapture { .. } => Exit::UnsupportedCapture,

@@ -44,7 +44,7 @@ exits! {
     3  UnknownInterface "unknown-interface" "no such interface";
     4  UnsuitableInterface "unsuitable-interface" "loopback, not Ethernet, or a driver without the mode";
     5  NoPrivileges "no-privileges" "not allowed to load programs into the kernel";
-    6  NoBpffs "no-bpffs" "the BPF file system is not mounted and cannot be";
+    6  NoBpffs "no-bpffs" "the BPF file system is not mounted and cannot be, or is read-only";
     7  KernelLacks "kernel-lacks" "the kernel lacks a feature";
     8  Refused "refused" "the kernel's verifier refused the program";
     9  InvalidCidr "invalid-cidr" "not an address and not a prefix";
@@ -53,18 +53,19 @@ exits! {
     12 OtherSchema "other-schema" "the pins were made by another version of scanguard";
     13 AlreadyGuarded "already-guarded" "the interface is guarded already";
     14 NotGuarded "not-guarded" "the interface, or any at all, is not guarded";
-    15 ForeignProgram "foreign-program" "another XDP program is attached to the interface";
+    15 ForeignProgram "foreign-program" "another XDP program is attached to the interface, or to one above it";
     16 Locked "locked" "another scanguard command is at work";
     17 EventsTaken "events-taken" "another process is reading the events";
     18 NoObject "no-object" "this scanguard was built without its eBPF program";
     19 Full "full" "no room for another interface or prefix";
     20 NotAllowed "not-allowed" "the prefix to be removed is not on the allowlist";
-    21 UnreadableCapture "unreadable-capture" "the capture cannot be read";
-    22 DamagedCapture "damaged-capture" "the capture is damaged; what could be read was reported";
-    23 UnsupportedCapture "unsupported-capture" "no capture, or one of a network that is not understood";
-    24 NoLocalAddress "no-local-address" "replay was not told whose capture it is";
-    25 InvalidPolicy "invalid-policy" "the policy cannot be read or understood";
-    26 Disagreement "disagreement" "engine and kernel judged a frame differently";
+    21 NotBanned "not-banned" "the source whose ban is to be lifted is not banned";
+    22 UnreadableCapture "unreadable-capture" "the capture cannot be read";
+    23 DamagedCapture "damaged-capture" "the capture is damaged; what could be read was reported";
+    24 UnsupportedCapture "unsupported-capture" "no capture, or one of a network that is not understood";
+    25 NoLocalAddress "no-local-address" "replay was not told whose capture it is";
+    26 InvalidPolicy "invalid-policy" "the policy cannot be read or understood";
+    27 Disagreement "disagreement" "engine and kernel judged a frame differently";
 }
 
 impl Exit {

@@ -2,8 +2,9 @@
 //!
 //! The texts are data, one [`Topic`] for each cause, in groups by what the packet is: `impossible` flags, `forged`
 //! headers, segments without a connection (`disconnected`) and with one (`connected`), answers that are
-//! `silenced`, traffic that is `unjudged`, and what is `malformed`. `render` writes them all.
+//! `silenced`, contacts of those who are `banned`, traffic that is `unjudged`, and what is `malformed`. `render` writes them all.
 
+mod banned;
 mod connected;
 mod disconnected;
 mod forged;
@@ -53,6 +54,7 @@ fn all() -> impl Iterator<Item = &'static Topic> {
         disconnected::TOPICS,
         silenced::TOPICS,
         connected::TOPICS,
+        banned::TOPICS,
         unjudged::TOPICS,
         malformed::TOPICS,
     ];

@@ -2,13 +2,13 @@
 
 mod attempt;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use aya::Ebpf;
 use aya::programs::{XdpMode, loaded_programs};
-use scanguard_common::policy::Policy;
-use scanguard_common::schema::{Allowed, InterfaceSlot};
+use scanguard_common::policy::{Judgement, Policy};
+use scanguard_common::schema::InterfaceSlot;
 
 use self::attempt::Attempt;
 use crate::egress::Door;
@@ -20,7 +20,7 @@ use crate::maps::Maps;
 use crate::output::Output;
 use crate::pin::Pins;
 use crate::prefix::Prefix;
-use crate::{bpffs, kernel, privilege, program};
+use crate::{bpffs, kernel, privilege, program, redirected};
 
 /// Which interfaces to guard, and how.
 pub(crate) struct Request<'a> {
@@ -32,6 +32,8 @@ pub(crate) struct Request<'a> {
     pub(crate) allow: &'a [Prefix],
     /// What the operator chose for all of them.
     pub(crate) policy: Policy,
+    /// By which rules evidence is judged; `None` leaves them as they are.
+    pub(crate) judgement: Option<Judgement>,
     /// Which of the program's own messages to keep in it.
     pub(crate) log_level: u8,
 }
@@ -59,7 +61,7 @@ impl Attached {
 
 /// Guards all these interfaces, or none: what was done before a failure is taken back.
 pub(crate) async fn attach(request: &Request<'_>, output: &mut Output<'_>) -> anyhow::Result<Vec<Attached>> {
-    privilege::require()?;
+    privilege::require_to_load()?;
     find(request.names, &Interfaces::read().await?)?;
     kernel::require_links()?;
     program::object()?;
@@ -68,14 +70,20 @@ pub(crate) async fn attach(request: &Request<'_>, output: &mut Output<'_>) -> an
     let pins = Pins::ours();
     let existed = pins.check()?;
     let interfaces = Interfaces::read().await?;
-    let targets = find(request.names, &interfaces)?;
+    let mut targets = find(request.names, &interfaces)?;
+    targets.sort_by_key(|target| interfaces.height(target)); // the kernel refuses those below once one above has a program
     let guarded = if existed { survey(&pins, &interfaces)? } else { Vec::new() };
     for target in &targets {
-        refuse_taken(target, &guarded)?;
+        refuse_taken(target, &guarded, &interfaces)?;
     }
     privilege::lift_memory_limit();
     remove_stale(&pins, &guarded, output)?;
 
+    let mut redirected = Vec::new();
+    for target in &targets {
+        redirected.push(redirected::is_so(target, &interfaces).await?);
+    }
+    let targets: Vec<(&NetworkInterface, bool)> = targets.into_iter().zip(redirected).collect();
     let mut attempt = Attempt::new(&pins, existed);
     match attempt.run(request, &targets, output) {
         Ok(attached) => Ok(attached),
@@ -167,9 +175,17 @@ fn find<'i>(names: &[String], interfaces: &'i Interfaces) -> Result<Vec<&'i Netw
 }
 
 /// Makes sure that neither we nor anybody else is there.
-fn refuse_taken(target: &NetworkInterface, guarded: &[Guarded]) -> Result<(), Error> {
+fn refuse_taken(
+    target: &NetworkInterface,
+    guarded: &[Guarded],
+    interfaces: &Interfaces,
+) -> Result<(), Error> {
     if guarded.iter().any(|entry| entry.is(target.index)) {
         return Err(Error::AlreadyGuarded(target.name.clone()));
+    }
+    if let Some(upper) = interfaces.above(target).find(|upper| !upper.xdp.is_empty()) {
+        let (interface, upper) = (target.name.clone(), upper.name.clone());
+        return Err(Error::ProgramAbove { interface, upper });
     }
     match target.xdp.first() {
         Some(foreign) => Err(foreign_program(&target.name, Some(foreign.id), foreign.mode)),
@@ -191,15 +207,9 @@ fn remove_stale(pins: &Pins, guarded: &[Guarded], output: &mut Output<'_>) -> an
     for entry in guarded.iter().filter(|entry| entry.is_stale()) {
         pins.remove_link(entry.slot)?;
         Maps::open(pins)?.free_slot(entry.slot)?;
-        output.word(format_args!("removed what was left of an interface that is gone"))?;
+        output.word("removed what was left of an interface that is gone");
     }
     Ok(())
-}
-
-/// An entry of the allowlist that begins now.
-pub(crate) fn allowed_now() -> Allowed {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Allowed { since: since.as_secs() }
 }
 
 /// Removes some of the pinned links, and everything else with the last of them.

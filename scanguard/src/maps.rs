@@ -1,32 +1,40 @@
 //! The pinned maps, typed. What each holds is told where they are made, in the eBPF program's `maps.rs`.
 
-use std::net::Ipv6Addr;
+mod list;
+mod shape;
+mod sources;
+
 use std::path::Path;
 
 use anyhow::Context as _;
 use aya::Pod;
-use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::maps::{Array, Map, MapData, MapError, MapInfo, MapType, PerCpuArray, RingBuf};
+use aya::maps::lpm_trie::LpmTrie;
+use aya::maps::{Array, HashMap, Map, MapData, MapError, MapInfo, PerCpuArray, RingBuf};
+use scanguard_common::ban::Ban;
 use scanguard_common::cause::Cause;
-use scanguard_common::count::{self, CAUSES_PER_INTERFACE, EventCounts, Tally};
-use scanguard_common::event::EventGate;
-use scanguard_common::schema::{
-    Allowed, EVENT_GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, InterfaceSlot, MAX_ALLOWED,
-    MAX_FLOWS, MAX_INTERFACES, MAX_STRAY_SOURCES, PORTS,
-};
-use scanguard_common::speech::{Flow, Listened, Spoken};
-use scanguard_common::stray::Budget;
+use scanguard_common::count::{self, Notes, Tally};
+use scanguard_common::evidence::{Source, Trail};
+use scanguard_common::policy::PortRule;
+use scanguard_common::schema::{Interface, InterfaceSlot, Listed, Rules};
 
-use crate::error::Error;
+pub(crate) use self::list::List;
+use self::shape::ADDRESS;
+pub(crate) use self::shape::{check, names};
 use crate::pin::Pins;
-use crate::prefix::Prefix;
 
 /// The map that tells by which contract all others were made.
 pub(crate) const SCHEMA: &str = "SCHEMA";
+const RULES: &str = "RULES";
+const PORT_RULES: &str = "PORT_RULES";
 const INTERFACES: &str = "INTERFACES";
 const COUNTS: &str = "COUNTS";
-const EVENT_COUNTS: &str = "EVENT_COUNTS";
+const NOTES: &str = "NOTES";
 const ALLOWED: &str = "ALLOWED";
+const DENIED: &str = "DENIED";
+const BANNED: &str = "BANNED";
+const SPARED: &str = "SPARED";
+const SOURCES: &str = "SOURCES";
+const TRAILS: &str = "TRAILS";
 const EVENTS: &str = "EVENTS";
 
 /// A record of the programs, as it lies in map memory.
@@ -37,103 +45,24 @@ pub(crate) struct Wire<T>(pub(crate) T);
 // SAFETY: `repr(C)`, only integers and arrays of them, without padding: its size is asserted to be their sum.
 unsafe impl Pod for Wire<Interface> {}
 // SAFETY: as above.
+unsafe impl Pod for Wire<Rules> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<PortRule> {}
+// SAFETY: as above.
 unsafe impl Pod for Wire<Tally> {}
 // SAFETY: as above.
-unsafe impl Pod for Wire<EventCounts> {}
+unsafe impl Pod for Wire<Notes> {}
 // SAFETY: as above.
-unsafe impl Pod for Wire<Allowed> {}
+unsafe impl Pod for Wire<Listed> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<Ban> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<Source> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<Trail> {}
 
-/// What a pinned map must look like.
-struct Shape {
-    name: &'static str,
-    kind: MapType,
-    key: usize,
-    value: usize,
-    entries: u32,
-}
-
-const ADDRESS: usize = size_of::<Ipv6Addr>();
-const INDEX: usize = size_of::<u32>();
-
-const SHAPES: [Shape; 12] = [
-    Shape { name: SCHEMA, kind: MapType::Array, key: INDEX, value: size_of::<u32>(), entries: 1 },
-    Shape {
-        name: INTERFACES,
-        kind: MapType::Array,
-        key: INDEX,
-        value: size_of::<Interface>(),
-        entries: MAX_INTERFACES,
-    },
-    Shape {
-        name: COUNTS,
-        kind: MapType::PerCpuArray,
-        key: INDEX,
-        value: size_of::<Tally>(),
-        entries: MAX_INTERFACES * CAUSES_PER_INTERFACE,
-    },
-    Shape {
-        name: EVENT_COUNTS,
-        kind: MapType::PerCpuArray,
-        key: INDEX,
-        value: size_of::<EventCounts>(),
-        entries: 1,
-    },
-    Shape {
-        name: "EVENT_GATES",
-        kind: MapType::PerCpuArray,
-        key: INDEX,
-        value: size_of::<EventGate>(),
-        entries: EVENT_GATES,
-    },
-    Shape { name: EVENTS, kind: MapType::RingBuf, key: 0, value: 0, entries: EVENT_RING_BYTES },
-    Shape {
-        name: "STRAYS",
-        kind: MapType::LruHash,
-        key: ADDRESS,
-        value: size_of::<Budget>(),
-        entries: MAX_STRAY_SOURCES,
-    },
-    Shape {
-        name: "RESETS",
-        kind: MapType::LruHash,
-        key: ADDRESS,
-        value: size_of::<Budget>(),
-        entries: MAX_STRAY_SOURCES,
-    },
-    Shape {
-        name: "FLOWS",
-        kind: MapType::LruHash,
-        key: size_of::<Flow>(),
-        value: size_of::<Spoken>(),
-        entries: MAX_FLOWS,
-    },
-    Shape {
-        name: "FLOW_CACHE",
-        kind: MapType::PerCpuArray,
-        key: INDEX,
-        value: size_of::<u64>(),
-        entries: FLOW_CACHE_SLOTS,
-    },
-    Shape {
-        name: "LISTENED",
-        kind: MapType::Array,
-        key: INDEX,
-        value: size_of::<Listened>(),
-        entries: PORTS,
-    },
-    Shape {
-        name: ALLOWED,
-        kind: MapType::LpmTrie,
-        key: size_of::<Key<[u8; ADDRESS]>>(),
-        value: size_of::<Allowed>(),
-        entries: MAX_ALLOWED,
-    },
-];
-
-/// The names of all maps that are pinned and shared.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    SHAPES.iter().map(|shape| shape.name)
-}
+/// An address as a key: 16 bytes, IPv4 in its mapped form.
+type AddressKey = [u8; ADDRESS];
 
 /// Reads the number of the contract by which the maps were made: 0 where it was not written yet.
 pub(crate) fn schema(pins: &Pins) -> anyhow::Result<u32> {
@@ -148,27 +77,19 @@ pub(crate) fn write_schema(pins: &Pins) -> anyhow::Result<()> {
         .with_context(|| format!("writing {}", pins.map(SCHEMA).display()))
 }
 
-/// Makes sure that every map is there, and has the shape that our programs expect.
-pub(crate) fn check(pins: &Pins) -> anyhow::Result<()> {
-    for shape in &SHAPES {
-        let path = pins.map(shape.name);
-        let info = info(pins, &path)?;
-        let kind = info.map_type().with_context(|| format!("asking what {} is", path.display()))?;
-        let is = (kind, info.key_size() as usize, info.value_size() as usize, info.max_entries());
-        let should = (shape.kind, shape.key, shape.value, shape.entries);
-        if is != should {
-            return Err(pins.broken(&path, "is not a map of ours").into());
-        }
-    }
-    Ok(())
-}
-
 /// The maps that commands read and write.
 pub(crate) struct Maps {
     interfaces: Array<MapData, Wire<Interface>>,
+    rules: Array<MapData, Wire<Rules>>,
+    port_rules: Array<MapData, Wire<PortRule>>,
     counts: PerCpuArray<MapData, Wire<Tally>>,
-    event_counts: PerCpuArray<MapData, Wire<EventCounts>>,
-    allowed: LpmTrie<MapData, [u8; ADDRESS], Wire<Allowed>>,
+    notes: PerCpuArray<MapData, Wire<Notes>>,
+    allowed: LpmTrie<MapData, AddressKey, Wire<Listed>>,
+    denied: LpmTrie<MapData, AddressKey, Wire<Listed>>,
+    banned: HashMap<MapData, AddressKey, Wire<Ban>>,
+    spared: HashMap<MapData, AddressKey, u32>,
+    sources: HashMap<MapData, AddressKey, Wire<Source>>,
+    trails: HashMap<MapData, AddressKey, Wire<Trail>>,
 }
 
 impl Maps {
@@ -176,9 +97,16 @@ impl Maps {
     pub(crate) fn open(pins: &Pins) -> anyhow::Result<Maps> {
         Ok(Maps {
             interfaces: open(pins, INTERFACES)?,
+            rules: open(pins, RULES)?,
+            port_rules: open(pins, PORT_RULES)?,
             counts: open(pins, COUNTS)?,
-            event_counts: open(pins, EVENT_COUNTS)?,
+            notes: open(pins, NOTES)?,
             allowed: open(pins, ALLOWED)?,
+            denied: open(pins, DENIED)?,
+            banned: open(pins, BANNED)?,
+            spared: open(pins, SPARED)?,
+            sources: open(pins, SOURCES)?,
+            trails: open(pins, TRAILS)?,
         })
     }
 
@@ -186,6 +114,11 @@ impl Maps {
     pub(crate) fn interface(&self, slot: InterfaceSlot) -> anyhow::Result<Interface> {
         let Wire(record) = self.interfaces.get(&slot.number(), 0).context("reading the map INTERFACES")?;
         Ok(record)
+    }
+
+    /// Changes what the program of this slot knows of its interface.
+    pub(crate) fn set_interface(&mut self, slot: InterfaceSlot, interface: Interface) -> anyhow::Result<()> {
+        self.interfaces.set(slot.number(), Wire(interface), 0).context("writing the map INTERFACES")
     }
 
     /// Takes a slot for an interface: its counters start at zero.
@@ -196,14 +129,34 @@ impl Maps {
             let zeroes = aya::maps::PerCpuValues::try_from(zeroes).context("making counters of zero")?;
             self.counts.set(count::index(slot, *cause), zeroes, 0).context("zeroing the map COUNTS")?;
         }
-        self.interfaces.set(slot.number(), Wire(interface), 0).context("writing the map INTERFACES")
+        self.set_interface(slot, interface)
     }
 
     /// Gives a slot back.
     pub(crate) fn free_slot(&mut self, slot: InterfaceSlot) -> anyhow::Result<()> {
-        self.interfaces
-            .set(slot.number(), Wire(Interface::default()), 0)
-            .context("writing the map INTERFACES")
+        self.set_interface(slot, Interface::default())
+    }
+
+    /// What holds for the whole host.
+    pub(crate) fn rules(&self) -> anyhow::Result<Rules> {
+        let Wire(rules) = self.rules.get(&0, 0).context("reading the map RULES")?;
+        Ok(rules)
+    }
+
+    /// Changes what holds for the whole host.
+    pub(crate) fn set_rules(&mut self, rules: Rules) -> anyhow::Result<()> {
+        self.rules.set(0, Wire(rules), 0).context("writing the map RULES")
+    }
+
+    /// What the operator said of a port.
+    pub(crate) fn port_rule(&self, port: u16) -> anyhow::Result<PortRule> {
+        let Wire(rule) = self.port_rules.get(&port.into(), 0).context("reading the map PORT_RULES")?;
+        Ok(rule)
+    }
+
+    /// Says something else of a port.
+    pub(crate) fn set_port_rule(&mut self, port: u16, rule: PortRule) -> anyhow::Result<()> {
+        self.port_rules.set(port.into(), Wire(rule), 0).context("writing the map PORT_RULES")
     }
 
     /// What was counted for a cause on an interface, on all processors together.
@@ -212,64 +165,10 @@ impl Maps {
         Ok(values.iter().fold(Tally::default(), |sum, Wire(tally)| sum.merged(*tally)))
     }
 
-    /// What became of the events of all interfaces.
-    pub(crate) fn event_counts(&self) -> anyhow::Result<EventCounts> {
-        let values = self.event_counts.get(&0, 0).context("reading the map EVENT_COUNTS")?;
-        Ok(values.iter().fold(EventCounts::default(), |sum, Wire(counts)| sum.merged(*counts)))
-    }
-
-    /// The allowlist, in the order of addresses.
-    pub(crate) fn allowed(&self) -> anyhow::Result<Vec<(Prefix, Allowed)>> {
-        let mut entries = Vec::new();
-        for entry in self.allowed.iter() {
-            let (key, Wire(allowed)) = entry.context("reading the map ALLOWED")?;
-            let prefix = Prefix::from_mapped(key.data(), key.prefix_len());
-            entries.push((prefix.context("the map ALLOWED has a key that is no prefix")?, allowed));
-        }
-        entries.sort_by_key(|(prefix, _)| *prefix);
-        Ok(entries)
-    }
-
-    /// Whether exactly this prefix is on the allowlist.
-    pub(crate) fn is_allowed(&self, prefix: &Prefix) -> anyhow::Result<bool> {
-        Ok(self.allowed()?.iter().any(|(entry, _)| entry == prefix))
-    }
-
-    /// Makes sure that exactly this prefix is on the allowlist.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotAllowed`] where it is not.
-    pub(crate) fn require_allowed(&self, prefix: &Prefix) -> anyhow::Result<()> {
-        if self.is_allowed(prefix)? { Ok(()) } else { Err(Error::NotAllowed(prefix.to_string()).into()) }
-    }
-
-    /// Allows a prefix.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::AllowlistFull`] where there is no room for it.
-    pub(crate) fn allow(&mut self, prefix: &Prefix, entry: Allowed) -> anyhow::Result<()> {
-        match self.allowed.insert(&key(prefix), Wire(entry), 0) {
-            Err(MapError::SyscallError(error)) if is_full(&error.io_error) => {
-                Err(Error::AllowlistFull(prefix.to_string()).into())
-            }
-            other => other.with_context(|| format!("allowing {prefix}")),
-        }
-    }
-
-    /// Allows a prefix no longer.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotAllowed`] where it is not on the list.
-    pub(crate) fn disallow(&mut self, prefix: &Prefix) -> anyhow::Result<()> {
-        match self.allowed.remove(&key(prefix)) {
-            Err(MapError::SyscallError(error)) if error.io_error.kind() == std::io::ErrorKind::NotFound => {
-                Err(Error::NotAllowed(prefix.to_string()).into())
-            }
-            other => other.with_context(|| format!("removing {prefix} from the allowlist")),
-        }
+    /// What became of the events and sources of all interfaces.
+    pub(crate) fn notes(&self) -> anyhow::Result<Notes> {
+        let values = self.notes.get(&0, 0).context("reading the map NOTES")?;
+        Ok(values.iter().fold(Notes::default(), |sum, Wire(notes)| sum.merged(*notes)))
     }
 }
 
@@ -297,12 +196,11 @@ fn unreadable(pins: &Pins, path: &Path, error: MapError) -> anyhow::Error {
     anyhow::Error::new(error).context(format!("opening {}", path.display()))
 }
 
-fn key(prefix: &Prefix) -> Key<[u8; ADDRESS]> {
-    let (address, bits) = prefix.mapped();
-    Key::new(bits, address)
-}
-
-/// What the kernel says when a map has no room: `ENOSPC` from a trie.
-fn is_full(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::StorageFull
+/// Whether a map has no entry under a key.
+fn is_absent(error: &MapError) -> bool {
+    match error {
+        MapError::KeyNotFound => true,
+        MapError::SyscallError(error) => error.io_error.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
+    }
 }

@@ -86,6 +86,14 @@ pub(crate) fn address(bytes: [u8; 16]) -> IpAddr {
     Ipv6Addr::from(bytes).to_canonical()
 }
 
+/// The address as the maps have it: 16 bytes, IPv4 in its mapped form.
+pub(crate) fn mapped(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(address) => Address::v4(address.octets()).bytes(),
+        IpAddr::V6(address) => address.octets(),
+    }
+}
+
 impl fmt::Display for Prefix {
     /// As CIDR; a single address without a length.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -41,6 +41,8 @@ pub fn object() -> Result<&'static [u8], Error> {
 pub struct Constants {
     /// The interface's place in all tables.
     pub slot: InterfaceSlot,
+    /// The seed of all hashes: the same in all programs that share maps.
+    pub seed: u64,
     /// Which of the program's own messages are kept in it: 0 for none, else a level of aya-log.
     pub log_level: u8,
 }
@@ -65,14 +67,12 @@ pub(crate) fn open(constants: Constants, pins: &Pins) -> anyhow::Result<Ebpf> {
 
 fn prepare(constants: Constants, pins: Option<&Pins>) -> anyhow::Result<Ebpf> {
     let object = object()?;
-    let seed = random().context("reading random numbers")?;
     let slot = constants.slot.number();
     let mut loader = EbpfLoader::new();
-    loader.override_global("SLOT", &slot, true).override_global("HASH_SEED", &seed, true).override_global(
-        aya_log::LEVEL,
-        &constants.log_level,
-        true,
-    );
+    loader
+        .override_global("SLOT", &slot, true)
+        .override_global("HASH_SEED", &constants.seed, true)
+        .override_global(aya_log::LEVEL, &constants.log_level, true);
     if let Some(pins) = pins {
         for name in maps::names() {
             loader.map_pin_path(name, pins.map(name));
@@ -134,9 +134,11 @@ fn ingress(ebpf: &mut Ebpf) -> anyhow::Result<&mut Xdp> {
     program.try_into().with_context(|| format!("the object's {INGRESS} is no XDP program"))
 }
 
-fn random() -> io::Result<u64> {
+/// A seed that nobody can guess.
+pub(crate) fn seed() -> anyhow::Result<u64> {
     let mut bytes = [0; 8];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    let read = File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes));
+    read.context("reading random numbers")?;
     Ok(u64::from_ne_bytes(bytes))
 }
 

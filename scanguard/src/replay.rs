@@ -2,7 +2,7 @@
 //!
 //! The doors are those of the programs in the kernel, in the same order and on the same functions. What they ask the
 //! kernel there they ask here, by [`lookup`], a model of the [`host`] behind the capture, which learns of its
-//! connections and ports from what it said: [`connection`] knows a connection by its segments, [`foresight`] reads ahead
+//! connections and ports from what it said, and keeps evidence in a [`ledger`]: [`connection`] knows a connection by its segments, [`foresight`] reads ahead
 //! for what the model cannot know yet. What came of it is a [`report`]. [`kernel`] has the real program judge the same
 //! frames.
 
@@ -10,6 +10,7 @@ mod connection;
 mod foresight;
 mod host;
 mod kernel;
+pub(crate) mod ledger;
 mod local;
 mod lookup;
 pub(crate) mod policy;
@@ -19,8 +20,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use scanguard_common::cause::{Action, Cause};
+use scanguard_common::classify::flags::TcpFlags;
 use scanguard_common::decide::decide;
+use scanguard_common::evidence::Kind;
 use scanguard_common::frame::Frame as _;
+use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::parse::{Packet, parse};
 use scanguard_common::refusal::{Leaving, leaving, silence};
 use scanguard_common::speech::Flow;
@@ -135,6 +139,12 @@ fn come_in(
     report: &mut Report,
     kernel: Option<&mut Kernel>,
 ) -> anyhow::Result<()> {
+    if let Ok(packet) = parsed
+        && host.would_not_come(packet, &Flow::of_incoming(packet))
+    {
+        report.unasked += 1;
+        return Ok(());
+    }
     let scene = kernel.as_ref().map(|_| host.scene_of_incoming(frame, parsed.ok()));
     let cause = match parsed {
         Ok(packet) => decide(packet, &Incoming::new(host, frame)),
@@ -145,7 +155,11 @@ fn come_in(
     }
     report.count_incoming(cause, frame.length());
     if let Ok(packet) = parsed {
+        if let Some(kind) = Kind::of(cause) {
+            report.tell(host.hold(packet, kind, cause));
+        }
         let flow = Flow::of_incoming(packet);
+        host.begin(packet, &flow, cause.action() == Action::Drop);
         match cause.action() {
             Action::Drop => {
                 report.drop_of(packet, cause, host.now());
@@ -175,26 +189,45 @@ fn go_out(
     };
     let flow = Flow::of_outgoing(packet);
     let leaving = leaving(packet);
+    if host.would_not_say(packet, &flow) {
+        report.unasked += 1;
+        return Ok(());
+    }
     if matches!(leaving, Leaving::Refusal(_)) && host.is_hushed(&flow) {
         // What it answers would not have arrived.
         report.unasked += 1;
-        host.say(packet, &flow);
+        host.say(frame, packet, &flow);
         return Ok(());
     }
     let scene = kernel.as_ref().map(|_| host.scene_of_outgoing(packet));
     let cause = match leaving {
         Leaving::Speech | Leaving::Other => None,
-        Leaving::Refusal(refusal) => silence(refusal, packet, &Outgoing::new(host)),
+        Leaving::Refusal(refusal) => silence(refusal, packet, &Outgoing::new(host, frame)),
     };
     if let Some((kernel, scene)) = kernel.zip(scene) {
         kernel.agree_on_outgoing(frame, packet, &scene, cause)?;
     }
     report.count_outgoing(cause, frame.length());
+    let mut answered = *packet;
+    answered.turn_round();
     if let Some(cause) = cause {
-        report.drop_of(&packet.mirrored(), cause, host.now());
+        host.remember_refusal(cause, packet);
+        report.drop_of(&answered, cause, host.now());
+        if let Some(kind) = Kind::of(cause) {
+            report.tell(host.hold(&answered, kind, cause));
+        }
+    } else if is_answer(packet, leaving) {
+        report.tell(host.hold(&answered, Kind::Answered, Cause::InFlow));
     }
-    host.say(packet, &flow);
+    host.say(frame, packet, &flow);
     Ok(())
+}
+
+/// Whether what leaves may be an answer to a first contact: a SYN/ACK, or a datagram.
+fn is_answer(packet: &Packet, leaving: Leaving) -> bool {
+    let transport = &packet.transport;
+    let accepts = transport.segment.flags.has(TcpFlags::SYN | TcpFlags::ACK);
+    leaving == Leaving::Speech && (accepts || transport.protocol == IpProtocol::UDP)
 }
 
 impl Outcome {

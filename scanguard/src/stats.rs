@@ -1,7 +1,7 @@
 //! What was counted, asked from the maps.
 
 use scanguard_common::cause::{Action, Cause};
-use scanguard_common::count::{EventCounts, Tally};
+use scanguard_common::count::{Notes, Tally};
 
 use crate::guarded::Guarded;
 use crate::maps::Maps;
@@ -11,8 +11,8 @@ use crate::maps::Maps;
 pub(crate) struct Stats {
     /// Those of each guarded interface.
     pub(crate) interfaces: Vec<InterfaceStats>,
-    /// What became of the events of all interfaces together.
-    pub(crate) events: EventCounts,
+    /// What became of the events and the sources of all interfaces together.
+    pub(crate) notes: Notes,
 }
 
 /// The counters of one interface.
@@ -38,7 +38,7 @@ impl Stats {
             }
             interfaces.push(InterfaceStats { name: entry.label(), tallies });
         }
-        Ok(Stats { interfaces, events: maps.event_counts()? })
+        Ok(Stats { interfaces, notes: maps.notes()? })
     }
 }
 

@@ -3,12 +3,16 @@
 use std::net::IpAddr;
 
 use scanguard_common::cause::{Action, Cause};
+use scanguard_common::parse::network::IpProtocol;
+use scanguard_common::policy::{ClosedPorts, PortRule};
 use scanguard_common::stray::{BURST, REFILL};
 use scanguard_common::time::Nanos;
 use scanguard_harness::{Frame, GUARDED_V4, GUARDED_V6, Link, OUTSIDE_V4, OUTSIDE_V6, World};
 
 const OPEN: u16 = 80;
 const CLOSED: u16 = 81;
+const UNKNOWN: u16 = 82;
+const BOUND: u16 = 53;
 const CONNECTED: u16 = 22;
 const REMOTE: u16 = 50_000;
 
@@ -17,7 +21,11 @@ const FAMILIES: [(IpAddr, IpAddr); 2] =
 
 fn host() -> World {
     FAMILIES.iter().fold(
-        World::with_addresses(FAMILIES.map(|(_, guarded)| guarded)).listening(OPEN).listening(CONNECTED),
+        World::with_addresses(FAMILIES.map(|(_, guarded)| guarded))
+            .listening(OPEN)
+            .listening(CONNECTED)
+            .bound(BOUND)
+            .having_refused(CLOSED),
         |world, (outside, guarded)| world.connected((*outside, REMOTE), (*guarded, CONNECTED)),
     )
 }
@@ -171,21 +179,155 @@ fn a_syn_to_a_port_that_listened_lately_passes() {
     let world = host().having_listened(CLOSED);
     assert_eq!(judge(&world, 1234, CLOSED, "S", 7), [Cause::RecentPort; 2]);
     assert_eq!(judge(&world, 1234, CLOSED, "F", 7), [Cause::FinProbe; 2]);
-    assert_eq!(judge(&world, 1234, CLOSED + 1, "S", 7), [Cause::ClosedPort; 2]);
+    assert_eq!(judge(&world, 1234, CLOSED + 1, "S", 7), [Cause::UnprovenPort; 2]);
 }
 
 #[test]
-fn where_addresses_may_be_translated_only_the_packet_itself_is_proof() {
-    let gateway = host().forwarding();
-    for (flags, sequence) in [("S", 7), ("SA", 7), ("A", 7), ("FA", 7), ("F", 7)] {
-        assert_eq!(judge(&gateway, 1234, CLOSED, flags, sequence), [Cause::MaybeTranslated; 2], "{flags}");
+fn where_a_port_is_closed_is_decided_where_the_operator_says() {
+    for (choice, refused, unknown) in [
+        (ClosedPorts::Auto, Cause::ClosedPort, Cause::UnprovenPort),
+        (ClosedPorts::Ingress, Cause::ClosedPort, Cause::ClosedPort),
+        (ClosedPorts::Egress, Cause::UnprovenPort, Cause::UnprovenPort),
+        (ClosedPorts::Pass, Cause::UnprovenPort, Cause::UnprovenPort),
+    ] {
+        for world in [host(), host().forwarding()] {
+            let world = world.with_closed_ports(choice);
+            assert_eq!(judge(&world, 1234, CLOSED, "S", 7), [refused; 2], "{}", choice.name());
+            assert_eq!(judge(&world, 1234, UNKNOWN, "S", 7), [unknown; 2], "{}", choice.name());
+            assert_eq!(judge(&world, 1234, OPEN, "S", 7), [Cause::NewConnection; 2]);
+        }
     }
-    assert_eq!(judge(&gateway, 1234, CLOSED, "A", 0), [Cause::AckProbe; 2]);
-    assert_eq!(judge(&gateway, 1234, CLOSED, "FA", 0), [Cause::MaimonProbe; 2]);
-    assert_eq!(judge(&gateway, 1234, CLOSED, "", 7), [Cause::TcpNull; 2]);
-    assert_eq!(judge(&gateway, 1234, CLOSED, "FPU", 7), [Cause::TcpXmas; 2]);
-    assert_eq!(judge(&gateway, 1234, OPEN, "S", 7), [Cause::NewConnection; 2]);
-    assert_eq!(judge(&gateway, REMOTE, CONNECTED, "A", 0), [Cause::InConnection; 2]);
+}
+
+#[test]
+fn connections_of_guests_that_are_older_than_the_attach_are_given_time() {
+    let learning = host().forwarding().learning();
+    for (flags, sequence, later) in [
+        ("SA", 7, Cause::SynAckProbe),
+        ("A", 7, Cause::Stray),
+        ("FA", 7, Cause::Stray),
+        ("F", 7, Cause::FinProbe),
+    ] {
+        assert_eq!(judge(&learning, 1234, CLOSED, flags, sequence), [Cause::MaybeTranslated; 2], "{flags}");
+        let learned = host().forwarding();
+        assert_eq!(judge(&learned, 1234, CLOSED, flags, sequence), [later; 2], "{flags}");
+        let alone = host().learning();
+        assert_eq!(judge(&alone, 1234, CLOSED, flags, sequence), [later; 2], "{flags}, without guests");
+    }
+    assert_eq!(judge(&learning, 1234, CLOSED, "A", 0), [Cause::AckProbe; 2]);
+    assert_eq!(judge(&learning, 1234, CLOSED, "FA", 0), [Cause::MaimonProbe; 2]);
+    assert_eq!(judge(&learning, 1234, CLOSED, "", 7), [Cause::TcpNull; 2]);
+    assert_eq!(judge(&learning, 1234, CLOSED, "FPU", 7), [Cause::TcpXmas; 2]);
+    assert_eq!(judge(&learning, REMOTE, CONNECTED, "A", 0), [Cause::InConnection; 2]);
+}
+
+#[test]
+fn a_gateway_judges_what_it_forwards_by_flows() {
+    let beyond = |world: &World, from: u16, flags: &str| {
+        [("10.77.0.2", "198.51.100.1"), ("fd77::2", "2001:db8::1")].map(|(source, destination)| {
+            let [source, destination] = [source, destination].map(|text| text.parse().expect("an address"));
+            let frame = Frame::between(source, destination).tcp(from, CLOSED).flags(flags).seq(7);
+            world.judge(&frame.build())
+        })
+    };
+    let gateway = ["198.51.100.1", "2001:db8::1"].into_iter().zip(FAMILIES).fold(
+        host().forwarding().as_gateway(),
+        |world, (guest, (outside, _))| {
+            world.having_spoken((outside, REMOTE), (guest.parse().expect("an address"), CLOSED))
+        },
+    );
+    assert_eq!(beyond(&gateway, REMOTE, "A"), [Cause::InFlow; 2]);
+    assert_eq!(beyond(&gateway, REMOTE, "SA"), [Cause::InFlow; 2]);
+    assert_eq!(beyond(&gateway, 1234, "SA"), [Cause::SynAckProbe; 2]);
+    assert_eq!(beyond(&gateway, 1234, "F"), [Cause::FinProbe; 2]);
+    assert_eq!(beyond(&gateway, 1234, "FPU"), [Cause::TcpXmas; 2]);
+    assert_eq!(beyond(&gateway, 1234, "S"), [Cause::ClosedPort; 2], "it was refused a moment ago");
+    assert_eq!(beyond(&host().forwarding().as_gateway().learning(), 1234, "SA"), [Cause::MaybeTranslated; 2]);
+    for flags in ["A", "SA", "F", "FPU", "S"] {
+        assert_eq!(
+            beyond(&host().forwarding(), 1234, flags),
+            [Cause::Forwarded; 2],
+            "{flags}, not a gateway"
+        );
+    }
+}
+
+#[test]
+fn a_ban_refuses_new_contacts_and_nothing_else() {
+    let banning = |world: World| FAMILIES.iter().fold(world, |world, (outside, _)| world.banning(*outside));
+    let world = banning(host());
+    let datagram = |world: &World, port| {
+        FAMILIES
+            .map(|(outside, guarded)| world.judge(&Frame::between(outside, guarded).udp(1234, port).build()))
+    };
+    for port in [OPEN, CLOSED, UNKNOWN] {
+        assert_eq!(judge(&world, 1234, port, "S", 7), [Cause::Banned; 2], "port {port}");
+    }
+    for port in [BOUND, UNKNOWN] {
+        assert_eq!(datagram(&world, port), [Cause::Banned; 2], "port {port}");
+    }
+    let ping = |world: &World| world.judge(&Frame::ipv4(OUTSIDE_V4, GUARDED_V4).icmp(8, 0).build());
+    assert_eq!(ping(&world), Cause::Banned);
+    for flags in ["A", "PA", "FA", "R"] {
+        assert_eq!(judge(&world, REMOTE, CONNECTED, flags, 7), [Cause::InConnection; 2], "{flags}");
+    }
+    let begun_here = banning(FAMILIES.iter().fold(host(), |world, (outside, guarded)| {
+        world
+            .having_spoken((*outside, 1234), (*guarded, UNKNOWN))
+            .having_spoken((*outside, 1234), (*guarded, BOUND))
+    }));
+    assert_eq!(datagram(&begun_here, UNKNOWN), [Cause::InFlow; 2]);
+    assert_eq!(datagram(&begun_here, BOUND), [Cause::InFlow; 2]);
+    assert_eq!(judge(&begun_here, 1234, UNKNOWN, "SA", 7), [Cause::InFlow; 2]);
+
+    let published = PortRule::default().with_public(IpProtocol::TCP);
+    let world = banning(host()).with_port_rule(OPEN, published).with_port_rule(BOUND, published);
+    assert_eq!(judge(&world, 1234, OPEN, "S", 7), [Cause::NewConnection; 2]);
+    assert_eq!(datagram(&world, BOUND), [Cause::Banned; 2], "it is published over TCP only");
+    let allowed = FAMILIES.iter().fold(banning(host()), |world, (outside, _)| world.allowing(*outside));
+    assert_eq!(judge(&allowed, 1234, OPEN, "S", 7), [Cause::Allowed; 2]);
+}
+
+#[test]
+fn a_decoy_is_touched_by_whoever_knocks_where_nothing_is() {
+    let decoy = PortRule::default().with_decoy(IpProtocol::TCP).with_decoy(IpProtocol::UDP);
+    let world = host().with_port_rule(UNKNOWN, decoy).with_port_rule(OPEN, decoy);
+    assert_eq!(judge(&world, 1234, UNKNOWN, "S", 7), [Cause::DecoyPort; 2]);
+    assert_eq!(judge(&world, 1234, OPEN, "S", 7), [Cause::NewConnection; 2], "a program listens there");
+    for (outside, guarded) in FAMILIES {
+        assert_eq!(world.judge(&Frame::between(outside, guarded).udp(1, UNKNOWN).build()), Cause::DecoyPort);
+    }
+}
+
+#[test]
+fn pings_are_answered_unless_the_operator_says_no() {
+    let v4 = |kind, code| Frame::ipv4(OUTSIDE_V4, GUARDED_V4).icmp(kind, code).build();
+    let v6 = |kind, code| Frame::ipv6(OUTSIDE_V6, GUARDED_V6).icmpv6(kind, code).build();
+    for (frame, silent) in [
+        (v4(8, 0), Cause::PingSilenced),
+        (v6(128, 0), Cause::PingSilenced),
+        (v4(0, 0), Cause::Icmp),
+        (v6(129, 0), Cause::Icmp),
+        (v6(135, 0), Cause::Icmp),
+        (v4(3, 4), Cause::Icmp),
+    ] {
+        assert_eq!(host().judge(&frame), Cause::Icmp);
+        assert_eq!(host().silent_to_pings().judge(&frame), silent);
+    }
+}
+
+#[test]
+fn datagrams_are_told_apart_by_who_is_bound() {
+    for (outside, guarded) in FAMILIES {
+        let to = |port| host().judge(&Frame::between(outside, guarded).udp(1234, port).build());
+        assert_eq!(to(BOUND), Cause::Udp);
+        assert_eq!(to(UNKNOWN), Cause::UnprovenPort);
+        for port in [67, 68, 546, 547] {
+            assert_eq!(to(port), Cause::Udp, "DHCP is heard below the socket table");
+        }
+    }
+    let mdns = Frame::ipv4(OUTSIDE_V4, "224.0.0.251".parse().expect("an address")).udp(5353, 5353).build();
+    assert_eq!(host().judge(&mdns), Cause::Udp);
 }
 
 #[test]
@@ -199,7 +341,7 @@ fn headers_that_no_stack_writes_are_dropped_whatever_they_carry() {
         (v4().tcp(0, OPEN).flags("S").build(), Cause::PortZero),
         (v4().tcp(1234, 0).flags("S").build(), Cause::PortZero),
         (v4().udp(1234, 0).build(), Cause::PortZero),
-        (v4().udp(0, 53).build(), Cause::Udp), // nobody need answer (RFC 768)
+        (v4().udp(0, BOUND).build(), Cause::Udp), // nobody need answer (RFC 768)
         (v4().fragment(0, true).build(6, &[0; 8]), Cause::TinyFragment),
         (v4().fragment(1, true).build(6, &[0; 24]), Cause::OverlappingFragment),
     ] {
@@ -257,7 +399,7 @@ fn icmp_is_for_errors_and_pings_not_for_questions() {
 fn other_protocols_pass() {
     for (outside, guarded) in FAMILIES {
         let ip = || Frame::between(outside, guarded);
-        assert_eq!(host().judge(&ip().udp(1, 2).build()), Cause::Udp);
+        assert_eq!(host().judge(&ip().udp(1, BOUND).build()), Cause::Udp);
         assert_eq!(host().judge(&ip().sctp(1, 2).build()), Cause::Sctp);
         assert_eq!(host().judge(&ip().icmp(8, 0).build()), Cause::Icmp);
         assert_eq!(host().judge(&ip().icmpv6(128, 0).build()), Cause::Icmp);

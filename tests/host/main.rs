@@ -3,6 +3,8 @@
 mod decision;
 mod flags;
 mod headers;
+mod questions;
 mod refusal;
 mod replay;
+mod signatures;
 mod truncation;

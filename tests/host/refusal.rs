@@ -63,6 +63,7 @@ struct Known {
     budget: bool,
     guests: bool,
     closed_ports_answer: bool,
+    answer: bool,
 }
 
 impl Memory for Known {
@@ -80,6 +81,10 @@ impl Memory for Known {
 
     fn has_spoken(&self, _: &Flow) -> bool {
         self.spoken
+    }
+
+    fn quotes_an_answer(&self, _: &Packet) -> bool {
+        self.answer
     }
 
     fn listened_lately(&self, port: Port) -> bool {
@@ -114,6 +119,7 @@ fn nothing_is_silenced_for_those_who_are_allowed_nor_of_others() {
 #[test]
 fn each_refusal_has_its_own_excuse() {
     let answer = Known { closed_ports_answer: true, ..Known::default() };
+    let late = Known { answer: true, ..Known::default() };
     let (spoken, listened, budget) = (
         Known { spoken: true, ..Known::default() },
         Known { listened: true, ..Known::default() },
@@ -132,6 +138,8 @@ fn each_refusal_has_its_own_excuse() {
         (Refusal::Unreachable, spoken, Some(Cause::UnreachableSilenced)),
         (Refusal::Unreachable, listened, Some(Cause::UnreachableSilenced)),
         (Refusal::Unreachable, budget, Some(Cause::UnreachableSilenced)),
+        (Refusal::Unreachable, late, None),
+        (Refusal::ClosedPort, late, Some(Cause::ResetSilenced)),
     ] {
         assert_eq!(silenced(refusal, known), expected, "{refusal:?}");
     }

@@ -29,10 +29,15 @@ impl<'a> Guard<'a> {
         Guard { host }
     }
 
-    /// scanguard, guarding the cable.
+    /// scanguard, guarding the cable. It bans nobody: scanners and honest clients have the same address in the lab.
     pub(crate) fn attached(host: &'a Host) -> Result<Guard<'a>> {
+        Guard::attached_with(host, "--preset off")
+    }
+
+    /// scanguard, guarding the cable as these arguments say.
+    pub(crate) fn attached_with(host: &'a Host, arguments: &str) -> Result<Guard<'a>> {
         let guard = Guard::on(host);
-        guard.run(&format!("attach {INTERFACE}"))?;
+        guard.run(&format!("attach {INTERFACE} {arguments}"))?;
         Ok(guard)
     }
 

@@ -6,6 +6,8 @@ mod talk;
 mod agreement;
 mod load;
 mod netem;
+mod second_door;
 mod smoke;
+mod upper;
 mod vlan;
 mod vrf;

@@ -2,6 +2,7 @@
 
 use core::hint::black_box;
 
+use super::Headers;
 use super::link::{EtherType, Link};
 use crate::cause::Cause;
 use crate::frame::Frame;
@@ -38,6 +39,16 @@ pub enum Family {
     V6,
 }
 
+impl Family {
+    /// The type of its echo requests (RFC 792, RFC 4443 §4.1).
+    pub fn echo_request(self) -> u8 {
+        match self {
+            Family::V4 => 8,
+            Family::V6 => 128,
+        }
+    }
+}
+
 /// The network-layer headers of one packet.
 ///
 /// The family stands first so that it is what tells a `Result` of this from its error: were it a field further on,
@@ -46,7 +57,8 @@ pub enum Family {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Network {
     pub(super) family: Family,
-    addresses: usize,
+    /// Where they begin: bytes from the start of the frame.
+    at: usize,
     /// What follows, behind all options and extension headers.
     pub(super) protocol: IpProtocol,
     /// Where that begins: bytes from the start of the frame.
@@ -117,14 +129,23 @@ pub(super) fn parse<F: Frame + ?Sized>(frame: &F, link: &Link) -> Result<Network
 pub(super) fn addresses<F: Frame + ?Sized>(frame: &F, network: &Network) -> Option<(Address, Address)> {
     match network.family {
         Family::V4 => {
-            let source = Address::v4(frame.read(network.addresses)?);
-            Some((source, Address::v4(frame.read(network.addresses + 4)?)))
+            let source = Address::v4(frame.read(network.at + 12)?);
+            Some((source, Address::v4(frame.read(network.at + 16)?)))
         }
         Family::V6 => {
-            let source = Address::v6(frame.read(network.addresses)?);
-            Some((source, Address::v6(frame.read(network.addresses + 16)?)))
+            let source = Address::v6(frame.read(network.at + 8)?);
+            Some((source, Address::v6(frame.read(network.at + 24)?)))
         }
     }
+}
+
+/// Where the headers of the packet begin.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "no chain of headers is followed beyond a few thousand bytes"
+)]
+pub(super) fn headers(network: &Network) -> Headers {
+    Headers { network: network.at as u16, transport: network.start as u16 }
 }
 
 fn parse_ipv4<F: Frame + ?Sized>(frame: &F, at: usize) -> Result<Network, Cause> {
@@ -143,7 +164,7 @@ fn parse_ipv4<F: Frame + ?Sized>(frame: &F, at: usize) -> Result<Network, Cause>
     let protocol = IpProtocol(protocol);
     Ok(Network {
         family: Family::V4,
-        addresses: at + 12,
+        at,
         protocol,
         start: at + header_length,
         end,
@@ -192,7 +213,7 @@ fn parse_ipv6<F: Frame + ?Sized>(frame: &F, at: usize) -> Result<Network, Cause>
     let chain = follow_extensions(frame, next, start)?;
     Ok(Network {
         family: Family::V6,
-        addresses: at + 8,
+        at,
         protocol: chain.protocol,
         start: chain.end,
         end,

@@ -68,7 +68,7 @@ impl Segment {
 
 impl Ports {
     /// The ports that stand in the first four bytes of a TCP, UDP or SCTP header.
-    fn from_wire(bytes: [u8; 4]) -> Ports {
+    pub(super) fn from_wire(bytes: [u8; 4]) -> Ports {
         let [s0, s1, d0, d1] = bytes;
         Ports { source: Port(u16::from_be_bytes([s0, s1])), destination: Port(u16::from_be_bytes([d0, d1])) }
     }

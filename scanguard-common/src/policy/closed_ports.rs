@@ -1,17 +1,15 @@
 //! Closed ports: where they are silenced.
 
-use crate::flow::Destination;
-
-/// At which door it is decided that a port is closed.
+/// Where it is decided that a port is closed.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClosedPorts {
-    /// At the first where the socket table knows, at the second where the interface forwards.
+    /// At both doors: the second learns from each refusal which port is closed, and tells the first for a while.
     #[default]
     Auto = 0,
     /// At the first: the socket table knows all there is to know.
     Ingress = 1,
-    /// At the second: ports may be redirected, or belong to guests.
+    /// At the second alone: whether a port is closed may depend on who asks.
     Egress = 2,
     /// At neither: closed ports answer, as they would without us.
     Pass = 3,
@@ -47,13 +45,18 @@ impl ClosedPorts {
         }
     }
 
-    /// For whom a packet is, once the operator has been heard: whether addresses may be translated here.
-    pub fn settle(self, destination: Destination) -> Destination {
-        match (self, destination) {
-            (ClosedPorts::Ingress, Destination::OursOrTranslated) => Destination::Ours,
-            (ClosedPorts::Egress | ClosedPorts::Pass, Destination::Ours) => Destination::OursOrTranslated,
-            (_, destination) => destination,
+    /// Whether a port without a socket counts as closed, by what was `refused` there lately.
+    pub fn says_closed(self, refused: impl FnOnce() -> bool) -> bool {
+        match self {
+            ClosedPorts::Auto => refused(),
+            ClosedPorts::Ingress => true,
+            ClosedPorts::Egress | ClosedPorts::Pass => false,
         }
+    }
+
+    /// Whether closed ports are to answer.
+    pub fn answer(self) -> bool {
+        self == ClosedPorts::Pass
     }
 }
 
@@ -70,17 +73,9 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_ours_is_a_matter_of_choice() {
-        let settled = |choice: ClosedPorts| {
-            [Destination::Ours, Destination::OursOrTranslated].map(|destination| choice.settle(destination))
-        };
-        let (ours, either) = (Destination::Ours, Destination::OursOrTranslated);
-        assert_eq!(settled(ClosedPorts::Auto), [ours, either]);
-        assert_eq!(settled(ClosedPorts::Ingress), [ours, ours]);
-        assert_eq!(settled(ClosedPorts::Egress), [either, either]);
-        assert_eq!(settled(ClosedPorts::Pass), [either, either]);
-        for choice in ClosedPorts::ALL {
-            assert_eq!(choice.settle(Destination::Forwarded), Destination::Forwarded);
-        }
+    fn only_where_both_doors_decide_the_first_hears_of_refusals() {
+        let closed = |refused: bool| ClosedPorts::ALL.map(|choice| choice.says_closed(|| refused));
+        assert_eq!(closed(false), [false, true, false, false]);
+        assert_eq!(closed(true), [true, true, false, false]);
     }
 }

@@ -4,18 +4,44 @@ use core::borrow::Borrow;
 
 use aya_ebpf::maps::LruHashMap;
 use aya_ebpf::maps::lpm_trie::Key;
+use scanguard_common::cause::Cause;
 use scanguard_common::key::Address;
+use scanguard_common::parse::Packet;
 use scanguard_common::parse::transport::Port;
+use scanguard_common::schema::Rules;
 use scanguard_common::speech::Flow;
 use scanguard_common::stray::Budget;
-use scanguard_common::time::Nanos;
+use scanguard_common::time::{Nanos, Seconds};
 
 use super::now;
-use crate::maps;
+use crate::{maps, remember};
 
 /// Whether the operator has allowed an address.
-pub(super) fn allows(address: Address) -> bool {
-    maps::ALLOWED.get(WholeAddress::new(address)).is_some()
+pub(crate) fn allows(address: Address) -> bool {
+    let any = maps::RULES.get(0).is_some_and(Rules::allows_any);
+    any && maps::ALLOWED.get(WholeAddress::new(address)).is_some()
+}
+
+/// Why new contacts of a source are refused: of a sender who scanned, or of an address that the operator has banned.
+pub(super) fn ban(sender: Address, address: Address) -> Option<Cause> {
+    // SAFETY: nothing of the value is borrowed: it is copied, and every value is valid.
+    let banned = unsafe { maps::BANNED.get(sender.words()) }.copied();
+    if banned.is_some_and(|ban| ban.holds(Seconds::of(now()))) {
+        return Some(Cause::Banned);
+    }
+    let any = maps::RULES.get(0).is_some_and(Rules::denies_any);
+    let denied = any
+        && maps::DENIED.get(WholeAddress::new(address)).is_some_and(|entry| entry.holds(Seconds::of(now())));
+    denied.then_some(Cause::Denied)
+}
+
+/// Whether the port that a packet is for was refused a moment ago.
+pub(super) fn was_refused(packet: &Packet) -> bool {
+    let port = packet.transport.ports.destination.0;
+    let (spread, place) = remember::refused(packet.destination, packet.transport.protocol.0, port);
+    // SAFETY: a pointer from a map look-up is valid until the program ends. Other processors may write the eight bytes
+    // meanwhile, all of them valid.
+    place.is_some_and(|refused| unsafe { refused.read() }.lately(spread, Seconds::of(now())))
 }
 
 /// Whether this side has spoken in a flow.

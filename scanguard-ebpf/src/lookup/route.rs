@@ -9,6 +9,7 @@ use aya_ebpf::bindings::{
 use aya_ebpf::helpers::bpf_fib_lookup;
 use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::flow::Destination;
+use scanguard_common::key::Address;
 use scanguard_common::parse::Packet;
 use scanguard_common::parse::network::Family;
 
@@ -26,7 +27,7 @@ const AF_INET6: u8 = 10;
 pub(super) fn destination(ctx: &XdpContext, packet: &Packet) -> Destination {
     #[expect(clippy::cast_possible_truncation, reason = "the kernel keeps it in 32 bits")]
     let interface = ctx.ingress_ifindex() as u32;
-    match u32::try_from(ask(ctx, packet, interface)) {
+    match u32::try_from(ask(ctx, (packet.family, packet.source, packet.destination), interface)) {
         Ok(BPF_FIB_LKUP_RET_FWD_DISABLED) => Destination::Ours,
         Ok(BPF_FIB_LKUP_RET_NOT_FWDED) => Destination::OursOrTranslated,
         Ok(_) => Destination::Forwarded,
@@ -41,25 +42,29 @@ pub(super) fn destination(ctx: &XdpContext, packet: &Packet) -> Destination {
 pub(super) fn is_ours(ctx: &TcContext, packet: &Packet) -> bool {
     // SAFETY: the context that this program was called with.
     let (came_in, leaves) = unsafe { ((*ctx.skb.skb).ingress_ifindex, (*ctx.skb.skb).ifindex) };
-    came_in == 0 || u32::try_from(ask(ctx, &packet.mirrored(), leaves)) == Ok(BPF_FIB_LKUP_RET_NOT_FWDED)
+    let back = (packet.family, packet.destination, packet.source);
+    came_in == 0 || u32::try_from(ask(ctx, back, leaves)) == Ok(BPF_FIB_LKUP_RET_NOT_FWDED)
 }
 
-/// What the kernel would do with the packet if it came in on the interface.
-fn ask<C: EbpfContext>(ctx: &C, packet: &Packet, interface: u32) -> i64 {
-    let mut query = query(packet, interface);
+/// Source and destination.
+type Way = (Family, Address, Address);
+
+/// What the kernel would do with a packet on this way if it came in on the interface.
+fn ask<C: EbpfContext>(ctx: &C, way: Way, interface: u32) -> i64 {
+    let mut query = query(way, interface);
     let length = size::<FibQuery>().cast_signed();
     // SAFETY: `query` is initialised in all its bytes, and `length` is its size.
     unsafe { bpf_fib_lookup(ctx.as_ptr(), &raw mut query, length, 0) }
 }
 
-fn query(packet: &Packet, ifindex: u32) -> FibQuery {
-    let (family, ipv6_src, ipv6_dst) = match packet.family {
+fn query((family, source, destination): Way, ifindex: u32) -> FibQuery {
+    let (family, ipv6_src, ipv6_dst) = match family {
         // Where there is an IPv4 address, it is the first word of a union with the IPv6 address.
         Family::V4 => {
-            let ([.., source], [.., destination]) = (packet.source.words(), packet.destination.words());
+            let ([.., source], [.., destination]) = (source.words(), destination.words());
             (AF_INET, [source, 0, 0, 0], [destination, 0, 0, 0])
         }
-        Family::V6 => (AF_INET6, packet.source.words(), packet.destination.words()),
+        Family::V6 => (AF_INET6, source.words(), destination.words()),
     };
     FibQuery {
         family,

@@ -1,30 +1,39 @@
 //! Which socket a segment belongs to: the kernel's own table.
 
+use core::ffi::c_void;
+
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::bindings::{
-    BPF_F_CURRENT_NETNS, bpf_sock, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1 as Ipv4Tuple,
+    BPF_F_CURRENT_NETNS, bpf_sock, bpf_sock_tuple, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1 as Ipv4Tuple,
     bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2 as Ipv6Tuple,
 };
-use aya_ebpf::helpers::{bpf_sk_release, bpf_skc_lookup_tcp, bpf_tcp_check_syncookie};
+use aya_ebpf::helpers::{bpf_sk_lookup_udp, bpf_sk_release, bpf_skc_lookup_tcp, bpf_tcp_check_syncookie};
 use aya_ebpf::programs::XdpContext;
 use scanguard_common::flow::Socket;
 use scanguard_common::parse::Packet;
-use scanguard_common::parse::network::Family;
+use scanguard_common::parse::network::{Family, IpProtocol};
 use scanguard_common::parse::transport::Transport;
 
 use super::size;
 
-/// `TCP_LISTEN` of `include/net/tcp_states.h`.
+/// `TCP_ESTABLISHED` and `TCP_LISTEN` of `include/net/tcp_states.h`.
+const TCP_ESTABLISHED: u32 = 1;
 const TCP_LISTEN: u32 = 10;
 /// −1 in 64 bits.
 const THIS_NAMESPACE: u64 = (BPF_F_CURRENT_NETNS as i64).cast_unsigned();
 
-/// Looks the segment's connection up, and where there is none, a listener.
-///
+/// Looks up whom the packet is for: its connection, and where there is none, a listener.
+pub(super) fn find(ctx: &XdpContext, packet: &Packet) -> Socket {
+    match packet.transport.protocol {
+        IpProtocol::UDP => find_udp(ctx, packet),
+        _ => find_tcp(ctx, packet),
+    }
+}
+
 /// `bpf_skc_lookup_tcp` and not `bpf_sk_lookup_tcp`: the latter replaces a connection request by its
 /// listener, and so makes the ACK that completes a handshake look like a stray.
-pub(super) fn find(ctx: &XdpContext, packet: &Packet) -> Socket {
-    let sock = look_up_either(ctx, packet);
+fn find_tcp(ctx: &XdpContext, packet: &Packet) -> Socket {
+    let sock = look_up_either(ctx, packet, bpf_skc_lookup_tcp);
     if sock.is_null() {
         return Socket::Absent;
     }
@@ -42,18 +51,36 @@ pub(super) fn find(ctx: &XdpContext, packet: &Packet) -> Socket {
     found
 }
 
-/// Names the connection as the helper wants it, seen from this host: the sender is the remote side.
-fn look_up_either(ctx: &XdpContext, packet: &Packet) -> *mut bpf_sock {
+/// A datagram finds a socket that is connected to its sender, which has the state of an established connection, or one
+/// that is bound only.
+fn find_udp(ctx: &XdpContext, packet: &Packet) -> Socket {
+    let sock = look_up_either(ctx, packet, bpf_sk_lookup_udp);
+    if sock.is_null() {
+        return Socket::Absent;
+    }
+    // SAFETY: not null, so it is a socket whose reference we hold until `bpf_sk_release`.
+    let found =
+        if unsafe { (*sock).state } == TCP_ESTABLISHED { Socket::Connected } else { Socket::Listening };
+    // SAFETY: the reference that the look-up gave us, released once.
+    unsafe { bpf_sk_release(sock.cast()) };
+    found
+}
+
+/// One of the kernel's helpers that look a socket up: context, tuple, its size, network namespace, flags.
+type LookUp = unsafe fn(*mut c_void, *mut bpf_sock_tuple, u32, u64, u64) -> *mut bpf_sock;
+
+/// Names the flow as the helper wants it, seen from this host: the sender is the remote side.
+fn look_up_either(ctx: &XdpContext, packet: &Packet, helper: LookUp) -> *mut bpf_sock {
     let sport = packet.transport.ports.source.0.to_be();
     let dport = packet.transport.ports.destination.0.to_be();
     match packet.family {
         Family::V4 => {
             let ([.., saddr], [.., daddr]) = (packet.source.words(), packet.destination.words());
-            look_up(ctx, Ipv4Tuple { saddr, daddr, sport, dport })
+            look_up(ctx, Ipv4Tuple { saddr, daddr, sport, dport }, helper)
         }
         Family::V6 => {
             let (saddr, daddr) = (packet.source.words(), packet.destination.words());
-            look_up(ctx, Ipv6Tuple { saddr, daddr, sport, dport })
+            look_up(ctx, Ipv6Tuple { saddr, daddr, sport, dport }, helper)
         }
     }
 }
@@ -61,9 +88,9 @@ fn look_up_either(ctx: &XdpContext, packet: &Packet) -> *mut bpf_sock {
 /// Asks with a tuple of one family, by whose size the helper knows the family.
 ///
 /// Not with the union of both: what the shorter one leaves uninitialised the verifier refuses to see copied.
-fn look_up<Tuple>(ctx: &XdpContext, mut tuple: Tuple) -> *mut bpf_sock {
+fn look_up<Tuple>(ctx: &XdpContext, mut tuple: Tuple, helper: LookUp) -> *mut bpf_sock {
     // SAFETY: `tuple` is initialised, and its size is told.
-    unsafe { bpf_skc_lookup_tcp(ctx.as_ptr(), (&raw mut tuple).cast(), size::<Tuple>(), THIS_NAMESPACE, 0) }
+    unsafe { helper(ctx.as_ptr(), (&raw mut tuple).cast(), size::<Tuple>(), THIS_NAMESPACE, 0) }
 }
 
 /// Whether the segment acknowledges a SYN cookie that `listener` gave out.

@@ -1,11 +1,12 @@
 //! `scanguard allow`: whom nothing is ever dropped of.
 
 use clap::Subcommand;
+use scanguard_common::schema::Listed;
 
 use super::pins_in_use;
-use crate::guard::allowed_now;
+use crate::clock;
 use crate::lock::Lock;
-use crate::maps::Maps;
+use crate::maps::{List, Maps};
 use crate::output::Output;
 use crate::prefix::Prefix;
 use crate::show::Show as _;
@@ -50,7 +51,7 @@ impl Args {
             What::Add { prefixes } => add(&understood(prefixes)?).await,
             What::Remove { prefixes } => remove(&understood(prefixes)?).await,
             What::List { json } => {
-                let list = Allowlist(Maps::open(&pins_in_use()?)?.allowed()?);
+                let list = Allowlist::dated(&Maps::open(&pins_in_use().await?)?.listed(List::Allowed)?)?;
                 Ok(list.show(*json, output.data)?)
             }
         }
@@ -62,28 +63,17 @@ fn understood(given: &[String]) -> anyhow::Result<Vec<Prefix>> {
     Ok(given.iter().map(|prefix| Prefix::parse(prefix)).collect::<Result<_, _>>()?)
 }
 
+/// Adds all or none.
 async fn add(prefixes: &[Prefix]) -> anyhow::Result<()> {
-    let pins = pins_in_use()?;
+    let pins = pins_in_use().await?;
     let _lock = Lock::take().await?;
-    let mut maps = Maps::open(&pins)?;
-    for prefix in prefixes {
-        if !maps.is_allowed(prefix)? {
-            maps.allow(prefix, allowed_now())?;
-        }
-    }
-    Ok(())
+    let entry = Listed::new(clock::seconds()?, None);
+    Maps::open(&pins)?.enlist(List::Allowed, prefixes, entry).map(|_| ())
 }
 
-/// Removes all or none: the first that is not on the list is an error before anything is removed.
+/// Removes all or none.
 async fn remove(prefixes: &[Prefix]) -> anyhow::Result<()> {
-    let pins = pins_in_use()?;
+    let pins = pins_in_use().await?;
     let _lock = Lock::take().await?;
-    let mut maps = Maps::open(&pins)?;
-    for prefix in prefixes {
-        maps.require_allowed(prefix)?;
-    }
-    for prefix in prefixes {
-        maps.disallow(prefix)?;
-    }
-    Ok(())
+    Maps::open(&pins)?.strike(List::Allowed, prefixes)
 }

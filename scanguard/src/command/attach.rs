@@ -2,7 +2,8 @@
 
 use aya::programs::XdpMode;
 use clap::ValueEnum;
-use scanguard_common::policy::{ClosedPorts, Policy};
+use clap::builder::NonEmptyStringValueParser;
+use scanguard_common::policy::{ClosedPorts, Policy, Preset};
 
 use crate::error::Error;
 use crate::guard::{self, Request};
@@ -17,7 +18,7 @@ use crate::prefix::Prefix;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The interfaces to guard
-    #[arg(required = true, value_name = "INTERFACE")]
+    #[arg(required = true, value_name = "INTERFACE", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) interfaces: Vec<String>,
 
     /// Where the program runs: in the driver (native), in the network stack at a higher cost (generic), or in the
@@ -26,9 +27,15 @@ pub(crate) struct Args {
     mode: Mode,
 
     /// Where closed ports are silenced: as SYNs come in (ingress), as refusals go out (egress: where ports are
-    /// redirected, or belong to guests), nowhere (pass), or by whether the interface forwards (auto)
+    /// redirected by who asks), nowhere (pass), or as they come in once a refusal has shown that the port is closed, and
+    /// as refusals go out where something redirects ports (auto)
     #[arg(long, value_enum, default_value_t = Closed::Auto, value_name = "WHERE")]
     closed_ports: Closed,
+
+    /// How soon a source counts as a scanner and is banned (off: never), for all guarded interfaces; where none is
+    /// chosen, what was chosen before holds, and at first balanced
+    #[arg(long, value_enum)]
+    preset: Option<Strictness>,
 
     /// Addresses and prefixes that are never dropped, from the first packet on, like 192.0.2.7 or 2001:db8::/32
     #[arg(long, value_name = "CIDR", num_args = 1.., value_delimiter = ',')]
@@ -50,6 +57,25 @@ enum Closed {
     Pass,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Strictness {
+    Tolerant,
+    Balanced,
+    Sensitive,
+    Off,
+}
+
+impl From<Strictness> for Preset {
+    fn from(typed: Strictness) -> Preset {
+        match typed {
+            Strictness::Tolerant => Preset::Tolerant,
+            Strictness::Balanced => Preset::Balanced,
+            Strictness::Sensitive => Preset::Sensitive,
+            Strictness::Off => Preset::Off,
+        }
+    }
+}
+
 impl From<Closed> for ClosedPorts {
     fn from(typed: Closed) -> ClosedPorts {
         match typed {
@@ -65,7 +91,7 @@ impl Args {
     pub(crate) async fn run(&self, output: &mut Output<'_>) -> anyhow::Result<()> {
         let allow = self.prefixes()?;
         for attached in guard::attach(&self.request(&allow, 0), output).await? {
-            output.word(format_args!("{}: guarded, in {} mode", attached.name, attached.mode.name()))?;
+            output.word(format_args!("{}: guarded, in {} mode", attached.name, attached.mode.name()));
         }
         Ok(())
     }
@@ -87,7 +113,8 @@ impl Args {
             Mode::Native => Some(XdpMode::Driver),
             Mode::Generic => Some(XdpMode::Skb),
         };
-        Request { names: &self.interfaces, mode, allow, policy: self.policy(), log_level }
+        let judgement = self.preset.map(|preset| Preset::from(preset).judgement());
+        Request { names: &self.interfaces, mode, allow, policy: self.policy(), judgement, log_level }
     }
 }
 
@@ -125,6 +152,15 @@ mod tests {
         for choice in ClosedPorts::ALL {
             let line = format!("eth0 --closed-ports {}", choice.name());
             assert_eq!(parsed(&line).policy().closed_ports, choice);
+        }
+    }
+
+    #[test]
+    fn how_strict_to_be_is_left_as_it_was_unless_chosen() {
+        assert_eq!(parsed("eth0").request(&[], 0).judgement, None);
+        for preset in Preset::BANNING.into_iter().chain([Preset::Off]) {
+            let line = format!("eth0 --preset {}", preset.name());
+            assert_eq!(parsed(&line).request(&[], 0).judgement, Some(preset.judgement()));
         }
     }
 

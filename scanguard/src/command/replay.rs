@@ -35,7 +35,7 @@ pub(crate) struct Args {
     #[arg(long)]
     gateway: bool,
 
-    /// What the operator chose: a TOML file with `closed_ports` and `allow`, both as `scanguard attach` takes them
+    /// What the operator chose: a TOML file with `closed_ports`, `allow`, `preset`, `public`, `decoys` and `ping`
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 
@@ -44,6 +44,9 @@ pub(crate) struct Args {
     json: bool,
 
     /// Have the program in the kernel judge the same frames, and fail where it differs; needs root
+    ///
+    /// Who is banned at each frame is told to the program, which bans nobody itself: its own evidence is by the kernel's
+    /// clock, on which a capture of hours passes in seconds.
     #[arg(long)]
     kernel: bool,
 }
@@ -62,7 +65,7 @@ impl Args {
             output.word(format_args!(
                 "nothing in this capture comes from the addresses given by --local, so neither connections nor open \
                  ports are known, and much that is counted as dropped may be legitimate; are they the right ones?"
-            ))?;
+            ));
         }
         output.data.flush()?;
         Ok(outcome.check(&self.file)?)

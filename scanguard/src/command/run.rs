@@ -15,11 +15,13 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::guard::{self, Attached};
 use crate::guarded::{Guarded, survey};
+use crate::health::warning;
 use crate::interface::Interfaces;
 use crate::log;
 use crate::maps::Maps;
-use crate::output::Output;
+use crate::output::{Output, Printable};
 use crate::pin::Pins;
+use crate::redirected;
 use crate::stats::Stats;
 use crate::stop::Stop;
 
@@ -59,7 +61,7 @@ async fn watch(
     stop: &mut Stop,
 ) -> anyhow::Result<()> {
     for own in attached.iter_mut() {
-        output.word(format_args!("{}: guarded, in {} mode, until Ctrl-C", own.name, own.mode.name()))?;
+        output.word(format_args!("{}: guarded, in {} mode, until Ctrl-C", own.name, own.mode.name()));
         if verbose > 0 {
             show_messages(own)?;
         }
@@ -67,18 +69,23 @@ async fn watch(
     let pins = Pins::ours();
     let mut events = events(&pins, output)?;
     let mut names = Names::read(&pins).await?;
+    let mut warnings = Warnings::default();
     let mut summary = Summary::default();
     let mut ticks: Interval = interval(Duration::from_secs(1));
     loop {
         tokio::select! {
             () = stop.asked() => return Ok(()),
             _ = ticks.tick() => {
+                tell_of_redirections(&pins, output).await?;
                 let guarded = own_of(&pins, attached).await?;
-                if guarded.is_empty() {
-                    return output.word(format_args!("another command detached everything that this one guarded"));
+                if guarded.iter().all(Guarded::is_stale) {
+                    output.word("nothing is left of what this command guarded: it was detached or deleted");
+                    return Ok(());
                 }
                 names = Names::read(&pins).await?;
-                summary.tell(&Stats::read(&Maps::open(&pins)?, &guarded)?, output)?;
+                let maps = Maps::open(&pins)?;
+                warnings.tell(&guarded, &maps, &pins, output).await?;
+                summary.tell(&Stats::read(&maps, &guarded)?, output)?;
             }
             event = next(&mut events) => names.tell(&event?, false, output)?,
         }
@@ -90,7 +97,7 @@ fn events(pins: &Pins, output: &mut Output<'_>) -> anyhow::Result<Option<Events>
     match Events::open(pins) {
         Ok(events) => Ok(Some(events)),
         Err(error) if matches!(error.downcast_ref(), Some(Error::EventsTaken { .. })) => {
-            output.word(format_args!("only counters are shown: {error:#}"))?;
+            output.word(format_args!("only counters are shown: {error:#}"));
             Ok(None)
         }
         Err(error) => Err(error),
@@ -102,6 +109,19 @@ async fn next(events: &mut Option<Events>) -> std::io::Result<scanguard_common::
         Some(events) => events.next().await,
         None => std::future::pending().await,
     }
+}
+
+/// Keeps it current whether ports may be redirected, and says so where it has changed.
+async fn tell_of_redirections(pins: &Pins, output: &mut Output<'_>) -> anyhow::Result<()> {
+    if !pins.exist()? {
+        return Ok(());
+    }
+    for (name, redirected) in redirected::renew(pins).await? {
+        let found =
+            if redirected { "ports may be redirected from now on" } else { "no port is redirected any more" };
+        output.word(format_args!("{name}: {found}: see `scanguard status`"));
+    }
+    Ok(())
 }
 
 /// What is left of what this process guarded.
@@ -127,6 +147,29 @@ fn show_messages(own: &mut Attached) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What is wrong with what is guarded, told when it begins.
+#[derive(Default)]
+struct Warnings(HashMap<u32, Option<String>>);
+
+impl Warnings {
+    async fn tell(
+        &mut self,
+        guarded: &[Guarded],
+        maps: &Maps,
+        pins: &Pins,
+        output: &mut Output<'_>,
+    ) -> anyhow::Result<()> {
+        for entry in guarded {
+            let now = warning(entry, maps, pins).await?;
+            if let (Some(warning), true) = (&now, self.0.get(&entry.slot.number()) != Some(&now)) {
+                output.word(format_args!("{}: {warning}", entry.label()));
+            }
+            self.0.insert(entry.slot.number(), now);
+        }
+        Ok(())
+    }
+}
+
 /// The line that tells of the counters.
 ///
 /// It is written where something was dropped, not where something passed: over ssh, each line is a packet that
@@ -143,7 +186,7 @@ impl Summary {
             let before = self.dropped.insert(interface.name.clone(), dropped.packets()).unwrap_or_default();
             let new = dropped.packets().saturating_sub(before);
             if new > 0 {
-                let name = &interface.name;
+                let name = Printable(&interface.name);
                 let (dropped, passed) = (dropped.packets(), passed.packets());
                 writeln!(output.data, "{name}: dropped {dropped} (+{new}), passed {passed}")?;
             }
@@ -155,7 +198,7 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use scanguard_common::cause::Cause;
-    use scanguard_common::count::{EventCounts, Tally};
+    use scanguard_common::count::{Notes, Tally};
 
     use super::*;
     use crate::stats::InterfaceStats;
@@ -166,7 +209,7 @@ mod tests {
             let tally = |packets| (0..packets).fold(Tally::default(), |sum, _| sum.plus(60));
             let tallies = vec![(Cause::TcpNull, tally(dropped)), (Cause::InConnection, tally(passed))];
             let interfaces = vec![InterfaceStats { name: "eth0".into(), tallies }];
-            Stats { interfaces, events: EventCounts::default() }
+            Stats { interfaces, notes: Notes::default() }
         };
         let (mut data, mut words) = (Vec::new(), Vec::new());
         let mut output = Output { data: &mut data, words: &mut words, is_terminal: false };

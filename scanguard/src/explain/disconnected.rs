@@ -20,10 +20,8 @@ const ONE_IN_FOUR_BILLION: &str = "Only by a coincidence: a segment whose connec
 const SAME_FROM_BOTH: &str = "On Linux an open and a closed port send the same RST, so all it tells is \
     that a host is there, and that no filter stands before it.";
 
-const NAT: &str = "Where this host forwards for containers or guests, such a segment may be for one of them \
-    and passes, as maybe-translated; the answer of a closed port is silenced on its way out instead. But \
-    where a packet filter redirects a port of this host to another one, connections to the former belong \
-    to no socket that could be found: attach with --closed-ports egress there.";
+const NAT: &str = "Behind this host there may be containers and guests, and a packet filter may redirect a port: \
+    then no socket is found here, but this side has spoken in the flow (in-flow), or will answer.";
 
 const WHO_IS_ASTRAY: &str = "The peers of a host that crashed, of a service that restarted, of a \
     connection that was closed long ago: they go on sending, and only the RST tells them that the \
@@ -198,7 +196,9 @@ pub(super) static TOPICS: &[Topic] = &[
         tools: &["nmap -Pn -sS -p 22,81 HOST", "nmap -Pn -sT -p 22,81 HOST", "hping3 -c 1 -S -p 81 HOST"],
         verdict: &[
             "Where a program listens the SYN passes (new-connection): a service that is to be used has \
-             to be seen. Where none does it is dropped: a closed port looks like one behind a filter, \
+             to be seen. Where none does, the first passes as well (unproven-port), and the RST by which \
+             the port turns out to be closed is silenced on its way out. For a few seconds after that, \
+             SYNs to the same port are dropped at once: a closed port looks like one behind a filter, \
              and the scanner has to wait for an answer that never comes.",
         ],
     },

@@ -46,18 +46,35 @@ pub(super) static TOPICS: &[Topic] = &[
     },
     Topic {
         cause: Cause::MaybeTranslated,
-        title: "For this host, or for a guest behind it",
+        title: "Of no connection, but perhaps of a guest's",
         aliases: &["nat", "gateway", "masquerade"],
         what: &[
-            "A segment for an address of this host that belongs to none of its sockets, while this host \
-             forwards packets. By address translation (NAT) it may be for a container or guest: the \
-             answer to something it asked for, or a request to a port that is published for it.",
+            "A segment that belongs to no socket of this host, and to no flow in which this side has spoken \
+             since it is guarded, while this host forwards packets: by address translation (NAT) it may be \
+             for a container or guest, whose connection is older than the attach.",
         ],
         lesson: Lesson::Words,
         tools: &[],
-        verdict: &["It passes: only the guest knows whether it belongs to a connection. So on a host that \
-             forwards, closed ports answer as they would without scanguard, and only segments with \
-             impossible flags are dropped."],
+        verdict: &["It passes for five minutes after the attach: long enough for such a connection to show \
+             itself, because this side speaks in it too. After that, it is judged like any other."],
+    },
+    Topic {
+        cause: Cause::UnprovenPort,
+        title: "To a port that may be closed, or somebody else's",
+        aliases: &["redirected-port", "unbound"],
+        what: &[
+            "A SYN or a datagram to a port of which this host has no socket. Most such ports are closed. But a \
+             packet filter may redirect the port, or it may be published for a container or guest: the socket \
+             table does not know.",
+        ],
+        lesson: Lesson::Words,
+        tools: &["nmap -Pn -sS -p 81 HOST", "nmap -Pn -sU -p 81 HOST"],
+        verdict: &[
+            "It passes: whoever it is for will answer. If the answer is a refusal, it is silenced on its way \
+             out and held against the source (reset-silenced, unreachable-silenced), and further SYNs to the \
+             port are dropped for a few seconds (closed-port). Where there is no answer within three seconds, \
+             that is held against the source too.",
+        ],
     },
     Topic {
         cause: Cause::InFlow,

@@ -5,14 +5,15 @@ use std::path::Path;
 use anyhow::Context as _;
 use aya::Ebpf;
 use aya::programs::XdpMode;
-use scanguard_common::schema::{Interface, InterfaceSlot};
+use scanguard_common::policy::{Judgement, Preset};
+use scanguard_common::schema::{Interface, InterfaceSlot, Listed, Rules};
 
-use super::{Attached, Request, allowed_now, foreign_program};
+use super::{Attached, Request, foreign_program};
 use crate::clock;
 use crate::egress::Door;
 use crate::error::Error;
 use crate::interface::{Mode, NetworkInterface};
-use crate::maps::{self, Maps};
+use crate::maps::{self, List, Maps};
 use crate::output::Output;
 use crate::pin::Pins;
 use crate::prefix::Prefix;
@@ -25,28 +26,39 @@ pub(super) struct Attempt<'a> {
     slots: Vec<InterfaceSlot>,
     names: Vec<String>,
     allowed: Vec<Prefix>,
+    judged_before: Option<Judgement>,
 }
 
 impl<'a> Attempt<'a> {
     /// Nothing was done yet; whether our pins exist already decides what taking back means.
     pub(super) fn new(pins: &'a Pins, existed: bool) -> Attempt<'a> {
-        Attempt { pins, existed, slots: Vec::new(), names: Vec::new(), allowed: Vec::new() }
+        Attempt {
+            pins,
+            existed,
+            slots: Vec::new(),
+            names: Vec::new(),
+            allowed: Vec::new(),
+            judged_before: None,
+        }
     }
 
-    /// Guards all of these interfaces. Where it fails, the caller takes it back.
+    /// Guards all of these interfaces, of each of which it is told whether ports may be redirected there. Where it fails, the caller takes it back.
     pub(super) fn run(
         &mut self,
         request: &Request<'_>,
-        targets: &[&NetworkInterface],
+        targets: &[(&NetworkInterface, bool)],
         output: &mut Output<'_>,
     ) -> anyhow::Result<Vec<Attached>> {
         let free = self.free_slots()?;
+        if let Some((target, _)) = targets.get(free.len()) {
+            return Err(Error::TooManyInterfaces(target.name.clone()).into());
+        }
         let mut ready = Vec::new();
-        for (position, target) in targets.iter().enumerate() {
-            let slot = *free.get(position).ok_or_else(|| Error::TooManyInterfaces(target.name.clone()))?;
-            ready.push((*target, slot, self.prepare(target, slot, request)?));
+        for ((target, redirected), slot) in targets.iter().zip(free) {
+            ready.push((*target, slot, self.prepare(target, *redirected, slot, request)?));
         }
         self.allow(request.allow)?;
+        self.judge(request.judgement)?;
         let mut attached = Vec::new();
         for (target, slot, mut ebpf) in ready {
             let mode = put_on(&mut ebpf, target, request.mode, &self.pins.link(slot), output)?;
@@ -67,6 +79,7 @@ impl<'a> Attempt<'a> {
     fn prepare(
         &mut self,
         target: &NetworkInterface,
+        redirected: bool,
         slot: InterfaceSlot,
         request: &Request<'_>,
     ) -> anyhow::Result<Ebpf> {
@@ -76,25 +89,32 @@ impl<'a> Attempt<'a> {
         if is_first {
             self.pins.create()?;
         }
-        let mut ebpf = program::open(Constants { slot, log_level: request.log_level }, self.pins)?;
+        let seed = if is_first { program::seed()? } else { Maps::open(self.pins)?.rules()?.seed() };
+        let mut ebpf = program::open(Constants { slot, seed, log_level: request.log_level }, self.pins)?;
         if is_first {
+            Maps::open(self.pins)?.set_rules(Rules::new(Preset::default().judgement(), seed))?;
             maps::write_schema(self.pins)?;
         }
         let record = Interface::new(target.index, target.guardable()?, request.policy, clock::now()?);
-        Maps::open(self.pins)?.take_slot(slot, record)?;
+        Maps::open(self.pins)?.take_slot(slot, record.where_ports_are_redirected(redirected))?;
         program::load(&mut ebpf)?;
         Ok(ebpf)
+    }
+
+    /// Judges evidence by these rules from now on.
+    fn judge(&mut self, judgement: Option<Judgement>) -> anyhow::Result<()> {
+        let Some(judgement) = judgement else { return Ok(()) };
+        let mut maps = Maps::open(self.pins)?;
+        let rules = maps.rules()?;
+        self.judged_before = Some(*rules.judgement());
+        maps.set_rules(rules.with_judgement(judgement))
     }
 
     /// Allows those that are not allowed already.
     fn allow(&mut self, prefixes: &[Prefix]) -> anyhow::Result<()> {
         let mut maps = Maps::open(self.pins)?;
-        for prefix in prefixes {
-            if !maps.is_allowed(prefix)? {
-                maps.allow(prefix, allowed_now())?;
-                self.allowed.push(*prefix);
-            }
-        }
+        let entry = Listed::new(clock::seconds()?, None);
+        self.allowed = maps.enlist(List::Allowed, prefixes, entry)?;
         Ok(())
     }
 
@@ -114,10 +134,11 @@ impl<'a> Attempt<'a> {
             }
             maps.free_slot(*slot)?;
         }
-        for prefix in &self.allowed {
-            maps.disallow(prefix)?;
+        if let Some(judgement) = self.judged_before {
+            let rules = maps.rules()?;
+            maps.set_rules(rules.with_judgement(judgement))?;
         }
-        Ok(())
+        maps.strike(List::Allowed, &self.allowed)
     }
 }
 
@@ -136,7 +157,7 @@ fn put_on(
         output.word(format_args!(
             "{name}: the driver cannot run XDP programs ({why}), so generic mode is used: it protects just as well, \
              but each frame costs more, because the kernel allocates memory for it before it is judged"
-        ))?;
+        ));
         mode = Mode::Generic;
         link = program::attach(ebpf, target.index, XdpMode::Skb);
     }

@@ -74,7 +74,10 @@ impl Connection {
     /// This side sends a packet.
     pub(super) fn say(&mut self, packet: &Packet, now: Nanos) {
         if packet.transport.protocol != IpProtocol::TCP {
-            (self.touched, self.spoken, self.carried) = (now, now, true);
+            // One datagram may be the answer to a probe.
+            let is_first = self.stage == Stage::Gone;
+            (self.stage, self.touched, self.spoken) = (Stage::Open, now, now);
+            self.carried |= !is_first;
             return;
         }
         let flags = packet.transport.segment.flags;

@@ -10,14 +10,13 @@ use std::path::Path;
 
 use lru::LruCache;
 use scanguard_common::classify::flags::TcpFlags;
-use scanguard_common::key::Address;
 use scanguard_common::parse::network::IpProtocol;
-use scanguard_common::parse::transport::Port;
 use scanguard_common::parse::{Packet, parse};
 use scanguard_common::refusal::{Leaving, Refusal, leaving};
 use scanguard_common::speech::Flow;
 
 use super::doors;
+use super::host::{End, local_end, refused_end};
 use super::local::Local;
 use crate::capture::Capture;
 use crate::error::Error;
@@ -41,7 +40,7 @@ pub(super) struct Foresight {
     ahead: Option<Capture>,
     local: Local,
     flows: LruCache<Flow, Coming>,
-    ports: LruCache<(Address, u16), FirstAnswer>,
+    ports: LruCache<End, FirstAnswer>,
     /// How many frames it has read.
     read: u64,
     /// How many frames were judged, the present one included.
@@ -56,7 +55,7 @@ struct Coming {
     last_carried: u64,
 }
 
-/// The first answer that a port gave to a SYN: in which frame, and whether it was open.
+/// The first answer that a port gave: in which frame, and whether it was open.
 type FirstAnswer = (u64, bool);
 
 /// How many frames the reader is ahead.
@@ -109,8 +108,8 @@ impl Foresight {
     }
 
     /// Whether a port that has not answered yet will be open when it does.
-    pub(super) fn will_open(&self, address: Address, port: Port) -> bool {
-        self.ports.peek(&(address, port.0)).is_some_and(|(number, open)| *number > self.present && *open)
+    pub(super) fn will_open(&self, end: End) -> bool {
+        self.ports.peek(&end).is_some_and(|(number, open)| *number > self.present && *open)
     }
 
     /// Reads one frame, and says whether there may be more. That the file is damaged the other reader will find out.
@@ -123,8 +122,14 @@ impl Foresight {
         self.read += 1;
         let Ok(packet) = parse(&record.frame) else { return true };
         let (leaves, _) = doors(&record.frame, Some(&packet), &self.local);
-        if leaves && let Some(next) = said(&packet) {
-            self.note(&packet, next);
+        if leaves {
+            let number = self.read;
+            if let Some(end) = refused_end(&record.frame, &packet) {
+                self.ports.get_or_insert(end, || (number, false));
+            }
+            if let Some(next) = said(&packet) {
+                self.note(&packet, next);
+            }
         }
         true
     }
@@ -140,13 +145,16 @@ impl Foresight {
                 coming.first.get_or_insert((number, next));
             }
         }
-        let port = (packet.source, packet.transport.ports.source.0);
+        let is_datagram = packet.transport.protocol == IpProtocol::UDP;
         match next {
-            Next::Carries => coming.last_carried = number,
-            Next::Accepts | Next::Refuses => {
-                self.ports.get_or_insert(port, || (number, next == Next::Accepts));
+            // One datagram may be the answer to a probe.
+            Next::Carries if !is_datagram || coming.first.is_some_and(|(first, _)| first < number) => {
+                coming.last_carried = number;
             }
-            Next::Opens => {}
+            Next::Carries | Next::Accepts | Next::Opens | Next::Refuses => {}
+        }
+        if is_datagram || next == Next::Accepts {
+            self.ports.get_or_insert(local_end(packet), || (number, true));
         }
     }
 }

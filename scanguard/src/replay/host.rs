@@ -6,23 +6,27 @@ use std::cell::RefCell;
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
+use scanguard_common::cause::Cause;
 use scanguard_common::classify::flags::TcpFlags;
-use scanguard_common::flow::{Destination, Socket};
-use scanguard_common::key::Address;
-use scanguard_common::parse::Packet;
+use scanguard_common::closed::Refused;
+use scanguard_common::evidence::Kind;
+use scanguard_common::flow::{Destination, LEARNING, Socket};
+use scanguard_common::key::{Address, spread_port};
 use scanguard_common::parse::link::{self, MacAddress};
 use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::parse::transport::Port;
+use scanguard_common::parse::{Packet, quote};
 use scanguard_common::policy::Role;
 use scanguard_common::refusal::{Leaving, Refusal, leaving};
-use scanguard_common::schema::{MAX_STRAY_SOURCES, PORTS};
+use scanguard_common::schema::{MAX_STRAY_SOURCES, PORTS, REFUSED_PLACES};
 use scanguard_common::speech::{Flow, Listened, Spoken};
 use scanguard_common::stray::Budget;
-use scanguard_common::time::Nanos;
+use scanguard_common::time::{Nanos, Seconds};
 
 use super::connection::Connection;
 use super::foresight::{Foresight, Next};
 use super::kernel::Scene;
+use super::ledger::{Came, Ledger, SEED};
 use super::local::Local;
 use super::policy::Choices;
 use crate::capture::CapturedFrame;
@@ -32,15 +36,22 @@ pub(super) struct Host {
     local: Local,
     choices: Choices,
     foresight: Foresight,
+    /// When the capture begins, and so the guard.
+    since: Option<Nanos>,
     now: Nanos,
     connections: LruCache<Flow, Connection>,
-    /// Ports that have answered a SYN: whether they were open when they did last.
-    ports: LruCache<(Address, u16), bool>,
+    /// Ports that have answered: whether they were open when they did last.
+    ports: LruCache<End, bool>,
     listened: Vec<Nanos>,
+    refused: Vec<Refused>,
+    ledger: Ledger,
     strays: RefCell<LruCache<Address, Budget>>,
     resets: RefCell<LruCache<Address, Budget>>,
     /// Flows of which the packet that came last was dropped.
     hushed: LruCache<Flow, ()>,
+    /// Conversations that would not have begun, because what opens them was dropped: whether the host answered all the
+    /// same in the capture, so that what follows would not have been sent.
+    unbegun: LruCache<Flow, bool>,
     seen: bool,
 }
 
@@ -53,17 +64,23 @@ const BUDGETS: NonZeroUsize = NonZeroUsize::new(MAX_STRAY_SOURCES as usize).expe
 impl Host {
     /// The host of these addresses, guarded as was chosen.
     pub(super) fn new(local: Local, choices: Choices, foresight: Foresight) -> Host {
+        let spared = [local.clone(), choices.allowed.clone()];
+        let ledger = Ledger::new(choices.judgement, spared);
         Host {
             local,
             choices,
             foresight,
+            since: None,
             now: Nanos::default(),
             connections: LruCache::new(CONNECTIONS),
             ports: LruCache::new(CONNECTIONS),
             listened: vec![Nanos::default(); PORTS as usize],
+            refused: vec![Refused::default(); REFUSED_PLACES as usize],
+            ledger,
             strays: RefCell::new(LruCache::new(BUDGETS)),
             resets: RefCell::new(LruCache::new(BUDGETS)),
             hushed: LruCache::new(HUSHED),
+            unbegun: LruCache::new(HUSHED),
             seen: false,
         }
     }
@@ -71,6 +88,7 @@ impl Host {
     /// Goes on to the next frame of the capture, and its time.
     pub(super) fn advance(&mut self, now: Nanos) {
         self.now = now;
+        self.since.get_or_insert(now);
         self.foresight.advance();
     }
 
@@ -117,6 +135,76 @@ impl Host {
         self.hushed.contains(flow)
     }
 
+    /// Remembers whether a packet that would begin a conversation was dropped: then what follows would not have been.
+    pub(super) fn begin(&mut self, packet: &Packet, flow: &Flow, dropped: bool) {
+        if !begins(packet) {
+            return;
+        }
+        let exists = self.connections.peek(flow).is_some_and(|connection| connection.exists(self.now));
+        if dropped && !exists {
+            self.unbegun.put(*flow, false);
+        } else if !self.unbegun.is_empty() {
+            self.unbegun.pop(flow);
+        }
+    }
+
+    /// Whether a packet that arrives would not have been sent, because it goes on with what the host would not have
+    /// said.
+    pub(super) fn would_not_come(&self, packet: &Packet, flow: &Flow) -> bool {
+        packet.transport.protocol == IpProtocol::TCP
+            && !self.unbegun.is_empty()
+            && !begins(packet)
+            && self.unbegun.peek(flow) == Some(&true)
+    }
+
+    /// Whether the host would not have said this, because what it answers was dropped. Its port is open nevertheless.
+    pub(super) fn would_not_say(&mut self, packet: &Packet, flow: &Flow) -> bool {
+        if self.unbegun.is_empty() {
+            return false;
+        }
+        let is_open = leaving(packet) == Leaving::Speech;
+        let Some(answered) = self.unbegun.get_mut(flow) else { return false };
+        *answered |= is_open;
+        if is_open {
+            self.ports.put(local_end(packet), true);
+        }
+        true
+    }
+
+    /// Holds a packet that came in, or would have, against its source, or for it.
+    pub(super) fn hold(&mut self, packet: &Packet, kind: Kind, cause: Cause) -> Came {
+        self.ledger.hold(packet, kind, cause, self.now)
+    }
+
+    /// Whether new contacts of a source are refused.
+    pub(super) fn bans(&self, source: Address) -> bool {
+        self.ledger.bans(source, self.now)
+    }
+
+    /// Remembers that the port is closed from which a reset would have left.
+    pub(super) fn remember_refusal(&mut self, cause: Cause, packet: &Packet) {
+        if cause != Cause::ResetSilenced {
+            return;
+        }
+        let (protocol, port) = (packet.transport.protocol.0, packet.transport.ports.source.0);
+        let spread = spread_port(packet.source, protocol, port, SEED);
+        if let Some(refused) = self.refused.get_mut(refused_place(spread)) {
+            *refused = Refused::at(spread, Seconds::of(self.now));
+        }
+    }
+
+    /// Whether the port that a packet is for was refused a moment ago.
+    pub(super) fn was_refused(&self, packet: &Packet) -> bool {
+        let spread = spread_of_port(packet);
+        let refused = self.refused.get(refused_place(spread));
+        refused.is_some_and(|refused| refused.lately(spread, Seconds::of(self.now)))
+    }
+
+    /// Whether connections of others are still being learned.
+    pub(super) fn is_learning(&self) -> bool {
+        self.since.is_none_or(|since| self.now.since(since) < LEARNING)
+    }
+
     /// Learns from what arrives, whether it would have been dropped or not: at this host it was not.
     pub(super) fn hear(&mut self, packet: &Packet, flow: &Flow) {
         if packet.transport.protocol == IpProtocol::TCP
@@ -127,11 +215,11 @@ impl Host {
     }
 
     /// Learns from what leaves, and remembers what the program remembers.
-    pub(super) fn say(&mut self, packet: &Packet, flow: &Flow) {
+    pub(super) fn say(&mut self, frame: &CapturedFrame<'_>, packet: &Packet, flow: &Flow) {
         self.seen = true;
         let leaving = leaving(packet);
-        if leaving == Leaving::Refusal(Refusal::ClosedPort) {
-            self.ports.put(local_end(packet), false);
+        if let Some(end) = refused_end(frame, packet) {
+            self.ports.put(end, false);
         }
         let is_tcp = packet.transport.protocol == IpProtocol::TCP;
         match leaving {
@@ -148,6 +236,9 @@ impl Host {
                     {
                         *listened = now;
                     }
+                }
+                if !is_tcp {
+                    self.ports.put(local_end(packet), true);
                 }
                 connection.say(packet, now);
             }
@@ -167,14 +258,16 @@ impl Host {
 
     /// All that the program is going to ask about a packet that leaves.
     pub(super) fn scene_of_outgoing(&self, packet: &Packet) -> Scene {
-        self.scene(Some(&packet.mirrored()), self.local.contains(packet.source))
+        let mut answered = *packet;
+        answered.turn_round();
+        self.scene(Some(&answered), self.local.contains(packet.source))
     }
 
     fn scene(&self, packet: Option<&Packet>, is_ours: bool) -> Scene {
         let flow = packet.map(Flow::of_incoming);
         let sender = packet.map_or(Address::v4([0; 4]), Packet::sender);
         let port = packet.map_or(Port(0), |packet| packet.transport.ports.destination);
-        let tcp = packet.filter(|packet| packet.transport.protocol == IpProtocol::TCP);
+        let asked = packet.filter(|packet| has_sockets(packet.transport.protocol));
         let whole_at = |budgets: &RefCell<LruCache<Address, Budget>>| {
             budgets.borrow().peek(&sender).map(|budget| bits(*budget))
         };
@@ -184,27 +277,35 @@ impl Host {
             flow,
             sender,
             port: port.0,
-            socket: tcp.map_or(Socket::Absent, |packet| self.socket(packet, &Flow::of_incoming(packet))),
+            socket: asked.map_or(Socket::Absent, |packet| self.socket(packet, &Flow::of_incoming(packet))),
             is_ours,
             spoken: flow.and_then(|flow| self.spoken(&flow)),
             listened: self.listened_at(port),
+            is_banned: self.bans(sender),
+            is_learning: self.is_learning(),
+            was_refused: packet.is_some_and(|packet| self.was_refused(packet)),
             strays: whole_at(&self.strays),
             resets: whole_at(&self.resets),
         }
     }
 
-    /// Which socket the segment would find.
+    /// Which socket the segment or datagram would find.
+    ///
+    /// Of UDP, a socket is known by what it says: a port that answers is bound, until it is refused by ICMP. One that
+    /// neither answers nor is refused may be either, because Linux limits the rate of refusals; it counts as unbound,
+    /// which drops nothing.
     pub(super) fn socket(&self, packet: &Packet, flow: &Flow) -> Socket {
         if self.choices.policy.role == Role::Gateway {
             return Socket::Absent; // it is for a host behind this one
+        }
+        if packet.transport.protocol == IpProtocol::UDP {
+            return if self.is_open(packet) { Socket::Listening } else { Socket::Absent };
         }
         let connection = self.connections.peek(flow);
         if connection.is_some_and(|connection| connection.exists(self.now)) {
             return Socket::Connected;
         }
-        let port = packet.transport.ports.destination;
-        let is_open = self.ports.peek(&(packet.destination, port.0)).copied();
-        let is_open = is_open.unwrap_or_else(|| self.foresight.will_open(packet.destination, port));
+        let is_open = self.is_open(packet);
         match self.foresight.next(flow) {
             Some(Next::Carries) if connection.is_none() => Socket::Connected,
             Some(Next::Accepts) => Socket::Listening,
@@ -212,6 +313,12 @@ impl Host {
             Some(Next::Carries | Next::Opens | Next::Refuses) | None if is_open => Socket::Listening,
             Some(Next::Carries | Next::Opens | Next::Refuses) | None => Socket::Absent,
         }
+    }
+
+    /// Whether the port that a packet is for was open when it answered last, or else will be when it does first.
+    fn is_open(&self, packet: &Packet) -> bool {
+        let end = aimed_at(packet);
+        self.ports.peek(&end).copied().unwrap_or_else(|| self.foresight.will_open(end))
     }
 
     /// For whom a frame is. Which station the host is nobody says, but its addresses are known.
@@ -224,18 +331,21 @@ impl Host {
         if frame.is_overheard() || !is_here {
             return Destination::OtherStation;
         }
-        let destination = match self.choices.policy.role {
+        match self.choices.policy.role {
             Role::Host => Destination::Ours,
             Role::Gateway => Destination::OursOrTranslated,
-        };
-        self.choices.policy.closed_ports.settle(destination)
+        }
     }
 
     /// When this side last spoke in a flow. What it goes on with was begun before.
     fn spoken(&self, flow: &Flow) -> Option<Nanos> {
         match self.connections.peek(flow) {
             Some(connection) => Some(connection.spoken),
-            None if self.foresight.next(flow) == Some(Next::Carries) => Some(self.now),
+            None if flow.protocol() == IpProtocol::TCP
+                && self.foresight.next(flow) == Some(Next::Carries) =>
+            {
+                Some(self.now)
+            }
             None => None,
         }
     }
@@ -309,7 +419,53 @@ fn opens(packet: &Packet) -> bool {
     flags.has(TcpFlags::SYN) && !flags.has(TcpFlags::ACK)
 }
 
+/// Whether a packet begins a conversation, if there is none: a SYN, a datagram, a ping.
+fn begins(packet: &Packet) -> bool {
+    match packet.transport.protocol {
+        IpProtocol::TCP => opens(packet),
+        IpProtocol::ICMP | IpProtocol::ICMPV6 => {
+            packet.transport.message.kind == packet.family.echo_request()
+        }
+        other => other == IpProtocol::UDP,
+    }
+}
+
+fn has_sockets(protocol: IpProtocol) -> bool {
+    matches!(protocol, IpProtocol::TCP | IpProtocol::UDP)
+}
+
+/// The spread of the port that a packet is for.
+pub(super) fn spread_of_port(packet: &Packet) -> u64 {
+    let (protocol, port) = (packet.transport.protocol.0, packet.transport.ports.destination.0);
+    spread_port(packet.destination, protocol, port, SEED)
+}
+
+fn refused_place(spread: u64) -> usize {
+    usize::try_from(spread % u64::from(REFUSED_PLACES)).unwrap_or_default()
+}
+
+/// A port of this host: address, protocol, number.
+pub(super) type End = (Address, u8, u16);
+
 /// The port of this host that a packet leaves from.
-fn local_end(packet: &Packet) -> (Address, u16) {
-    (packet.source, packet.transport.ports.source.0)
+pub(super) fn local_end(packet: &Packet) -> End {
+    (packet.source, packet.transport.protocol.0, packet.transport.ports.source.0)
+}
+
+/// The port of this host that a packet is for.
+fn aimed_at(packet: &Packet) -> End {
+    (packet.destination, packet.transport.protocol.0, packet.transport.ports.destination.0)
+}
+
+/// The port that a packet which leaves shows to be closed: by a reset, or by an ICMP error that quotes what came for it.
+pub(super) fn refused_end(frame: &CapturedFrame<'_>, packet: &Packet) -> Option<End> {
+    match leaving(packet) {
+        Leaving::Refusal(Refusal::ClosedPort) => Some(local_end(packet)),
+        Leaving::Refusal(Refusal::Unreachable) => {
+            let quoted = quote::flow(frame, packet)?;
+            let (address, port) = quoted.local();
+            Some((address, quoted.protocol().0, port.0))
+        }
+        Leaving::Refusal(Refusal::Stray) | Leaving::Speech | Leaving::Other => None,
+    }
 }

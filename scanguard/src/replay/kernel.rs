@@ -11,19 +11,28 @@ mod sockets;
 
 use anyhow::Context as _;
 use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray};
+use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, PerCpuValues};
 use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions, Xdp};
+use aya::util::nr_cpus;
 use aya::{Ebpf, Pod};
+use scanguard_common::ban::{Ban, Terms};
 use scanguard_common::cause::{Action, Cause};
+use scanguard_common::closed::Refused;
 use scanguard_common::count::{self, Tally};
+use scanguard_common::evidence::Kind;
+use scanguard_common::flow::LEARNING;
 use scanguard_common::frame::Frame as _;
+use scanguard_common::key::spread_flow;
 use scanguard_common::parse::Packet;
 use scanguard_common::parse::link::{self, MacAddress};
 use scanguard_common::policy::{Policy, Role};
-use scanguard_common::schema::{Allowed, Interface, InterfaceSlot};
+use scanguard_common::policy::{PortRule, Preset};
+use scanguard_common::schema::{Interface, InterfaceSlot, Listed, RECALL_PLACES, REFUSED_PLACES, Rules};
 use scanguard_common::speech::{Flow, Listened, Spoken};
-use scanguard_common::time::Nanos;
+use scanguard_common::time::{Nanos, Seconds};
 
+use super::host::spread_of_port;
+use super::ledger::SEED;
 use super::policy::Choices;
 use crate::capture::CapturedFrame;
 use crate::clock;
@@ -50,13 +59,17 @@ pub(crate) struct Kernel {
     ebpf: Ebpf,
     policy: Policy,
     slot: InterfaceSlot,
-    mac: Option<MacAddress>,
+    /// What the interface was last said to be: its address, and whether it is still learning.
+    station: Option<(MacAddress, bool)>,
+    processors: usize,
     sockets: Sockets,
     judged: Judged,
 }
 
 // SAFETY: `repr(C)`, four words, four words, two half words and a word: its size is asserted to be their sum.
 unsafe impl Pod for Wire<Flow> {}
+// SAFETY: `repr(transparent)` over one integer.
+unsafe impl Pod for Wire<Refused> {}
 
 /// What a test run takes: a page, without what the kernel keeps before and behind the frame.
 const LARGEST_FRAME: usize = 3_400;
@@ -80,16 +93,34 @@ impl Kernel {
         privilege::lift_memory_limit();
         ground::enter(choices.policy.role == Role::Gateway)?;
         let slot = InterfaceSlot::all().next().context("there is no slot")?;
-        let mut ebpf = program::load_apart(Constants { slot, log_level: 0 })?;
+        let mut ebpf = program::load_apart(Constants { slot, seed: SEED, log_level: 0 })?;
         let map = ebpf.map_mut("ALLOWED").context("the object has no map ALLOWED")?;
-        let mut allowed: LpmTrie<&mut MapData, [u8; 16], Wire<Allowed>> = map.try_into()?;
+        let mut allowed: LpmTrie<&mut MapData, [u8; 16], Wire<Listed>> = map.try_into()?;
         for prefix in &choices.prefixes {
             let (address, bits) = prefix.mapped();
-            let entry = Wire(Allowed { since: 0 });
+            let entry = Wire(Listed::new(Seconds(0), None));
             allowed.insert(&Key::new(bits, address), entry, 0).context("writing the map ALLOWED")?;
         }
-        let (policy, judged) = (choices.policy, Judged::default());
-        Ok(Kernel { ebpf, policy, slot, mac: None, sockets: Sockets::default(), judged })
+        let allowed = u32::try_from(choices.prefixes.len())?;
+        // Who is banned is told: see `set`.
+        let rules = Rules::new(Preset::Off.judgement(), SEED).with_lists(allowed, 0);
+        let map = ebpf.map_mut("RULES").context("the object has no map RULES")?;
+        let mut map: Array<&mut MapData, Wire<Rules>> = map.try_into()?;
+        map.set(0, Wire(rules), 0).context("writing the map RULES")?;
+        let map = ebpf.map_mut("PORT_RULES").context("the object has no map PORT_RULES")?;
+        let mut map: Array<&mut MapData, Wire<PortRule>> = map.try_into()?;
+        for (port, rule) in &choices.ports {
+            map.set(u32::from(*port), Wire(*rule), 0).context("writing the map PORT_RULES")?;
+        }
+        Ok(Kernel {
+            ebpf,
+            policy: choices.policy,
+            slot,
+            station: None,
+            processors: nr_cpus().map_err(|(_, error)| error).context("counting the processors")?,
+            sockets: Sockets::default(),
+            judged: Judged::default(),
+        })
     }
 
     /// What came of it.
@@ -112,6 +143,9 @@ impl Kernel {
             return self.skip();
         }
         self.set(frame, scene)?;
+        if let Some(packet) = packet {
+            self.set_port(packet, scene)?;
+        }
         let before = self.counted(cause)?;
         let done = self.run_ingress(&bytes)?;
         let counted = self.counted(cause)?;
@@ -173,6 +207,7 @@ impl Kernel {
             let whole_at = budget.and_then(|whole_at| moved(Nanos(whole_at), false));
             self.remember(map, scene.sender.words(), whole_at)?;
         }
+        self.set_ban(scene)?;
         let listened = scene.listened;
         let lately = Listened::at(listened).lately(scene.now);
         let listened = if listened == Nanos::default() { None } else { moved(listened, lately) };
@@ -184,20 +219,47 @@ impl Kernel {
     /// Makes the interface's address that of the frame, or another where the frame is for another station.
     fn set_station(&mut self, frame: &CapturedFrame<'_>, scene: &Scene) -> anyhow::Result<()> {
         let station = link::destination(frame).filter(|_| scene.is_ours).unwrap_or(ELSEWHERE);
-        if self.mac == Some(station) {
+        if self.station == Some((station, scene.is_learning)) {
             return Ok(());
         }
+        let now = clock::now()?;
+        let since = if scene.is_learning { now.0 } else { now.0.saturating_sub(LEARNING) };
         let map = self.ebpf.map_mut("INTERFACES").context("the object has no map INTERFACES")?;
         let mut interfaces: Array<&mut MapData, Wire<Interface>> = map.try_into()?;
-        let interface = Interface::new(ground::LOOPBACK, station, self.policy, clock::now()?);
+        let interface = Interface::new(ground::LOOPBACK, station, self.policy, Nanos(since));
         interfaces.set(self.slot.number(), Wire(interface), 0).context("writing the map INTERFACES")?;
-        self.mac = Some(station);
+        self.station = Some((station, scene.is_learning));
         Ok(())
     }
 
-    fn remember<K: Pod>(&mut self, name: &str, key: K, value: Option<u64>) -> anyhow::Result<()> {
+    /// Bans the other side, or not: for longer than it takes to show a frame.
+    fn set_ban(&mut self, scene: &Scene) -> anyhow::Result<()> {
+        const TERMS: Terms = Terms { first: 3_600, ceiling: 3_600, forget: 3_600 };
+        let now = Seconds::of(clock::now()?);
+        let ban = scene.is_banned.then(|| Wire(Ban::default().again(Kind::Closed, 0, TERMS, now)));
+        self.remember("BANNED", scene.sender.words(), ban)
+    }
+
+    /// Makes the maps say whether the port that a packet is for was refused lately, and has the program forget what it
+    /// decided of the flow: as the engine does, it is to find that out anew.
+    fn set_port(&mut self, packet: &Packet, scene: &Scene) -> anyhow::Result<()> {
+        let spread = spread_of_port(packet);
+        let now = Seconds::of(clock::now()?);
+        let refused = if scene.was_refused { Refused::at(spread, now) } else { Refused::default() };
+        let map = self.ebpf.map_mut("REFUSED").context("the object has no map REFUSED")?;
+        let mut map: Array<&mut MapData, Wire<Refused>> = map.try_into()?;
+        let place = u32::try_from(spread % u64::from(REFUSED_PLACES))?;
+        map.set(place, Wire(refused), 0).context("writing the map REFUSED")?;
+        let map = self.ebpf.map_mut("RECALLED").context("the object has no map RECALLED")?;
+        let mut map: PerCpuArray<&mut MapData, u64> = map.try_into()?;
+        let place = u32::try_from(spread_flow(packet, SEED) % u64::from(RECALL_PLACES))?;
+        let nothing = PerCpuValues::try_from(vec![0; self.processors])?;
+        map.set(place, nothing, 0).context("writing the map RECALLED")
+    }
+
+    fn remember<K: Pod, V: Pod>(&mut self, name: &str, key: K, value: Option<V>) -> anyhow::Result<()> {
         let map = self.ebpf.map_mut(name).with_context(|| format!("the object has no map {name}"))?;
-        let mut map: HashMap<&mut MapData, K, u64> = map.try_into()?;
+        let mut map: HashMap<&mut MapData, K, V> = map.try_into()?;
         let done = match value {
             Some(value) => map.insert(key, value, 0),
             None => match map.remove(&key) {

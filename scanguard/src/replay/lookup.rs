@@ -1,10 +1,11 @@
 //! Step 3, look up: answers the engine's questions from the model of the host.
 
+use scanguard_common::cause::Cause;
 use scanguard_common::flow::{Destination, Lookups, Socket};
 use scanguard_common::key::Address;
-use scanguard_common::parse::Packet;
 use scanguard_common::parse::transport::Port;
-use scanguard_common::policy::ClosedPorts;
+use scanguard_common::parse::{Packet, quote};
+use scanguard_common::policy::{Ping, PortRule, Role};
 use scanguard_common::refusal::Memory;
 use scanguard_common::speech::Flow;
 
@@ -24,8 +25,40 @@ impl<'a> Incoming<'a> {
 }
 
 impl Lookups for Incoming<'_> {
+    /// Every packet is asked about anew: what is recalled is a matter of speed.
+    fn recall(&self, _packet: &Packet) -> Option<Cause> {
+        None
+    }
+
+    fn keep(&self, _packet: &Packet, _cause: Cause) {}
+
     fn socket(&self, packet: &Packet) -> Socket {
         self.host.socket(packet, &Flow::of_incoming(packet))
+    }
+
+    fn ban(&self, packet: &Packet) -> Option<Cause> {
+        self.host.bans(packet.sender()).then_some(Cause::Banned)
+    }
+
+    fn port_rule(&self, packet: &Packet) -> PortRule {
+        self.host.choices().port_rule(packet.transport.ports.destination)
+    }
+
+    fn answers_pings(&self) -> bool {
+        self.host.choices().policy.ping == Ping::Answer
+    }
+
+    /// A matter of speed as well.
+    fn was_dropped_lately(&self, _packet: &Packet, _cause: Cause) -> bool {
+        false
+    }
+
+    fn is_closed(&self, packet: &Packet) -> bool {
+        self.host.choices().policy.closed_ports.says_closed(|| self.host.was_refused(packet))
+    }
+
+    fn is_learning(&self) -> bool {
+        self.host.is_learning()
     }
 
     fn destination(&self, packet: &Packet) -> Destination {
@@ -50,36 +83,43 @@ impl Lookups for Incoming<'_> {
 }
 
 /// The host, asked about one packet that leaves.
-pub(super) struct Outgoing<'a>(&'a Host);
+pub(super) struct Outgoing<'a> {
+    host: &'a Host,
+    frame: &'a CapturedFrame<'a>,
+}
 
 impl<'a> Outgoing<'a> {
-    pub(super) fn new(host: &'a Host) -> Outgoing<'a> {
-        Outgoing(host)
+    pub(super) fn new(host: &'a Host, frame: &'a CapturedFrame<'a>) -> Outgoing<'a> {
+        Outgoing { host, frame }
     }
 }
 
 impl Memory for Outgoing<'_> {
     fn is_ours(&self, packet: &Packet) -> bool {
-        self.0.local().contains(packet.source)
+        self.host.choices().policy.role == Role::Gateway || self.host.local().contains(packet.source)
     }
 
     fn closed_ports_answer(&self) -> bool {
-        self.0.choices().policy.closed_ports == ClosedPorts::Pass
+        self.host.choices().policy.closed_ports.answer()
     }
 
     fn allows(&self, peer: Address) -> bool {
-        self.0.choices().allowed.contains(peer)
+        self.host.choices().allowed.contains(peer)
     }
 
     fn has_spoken(&self, flow: &Flow) -> bool {
-        self.0.has_spoken(flow)
+        self.host.has_spoken(flow)
+    }
+
+    fn quotes_an_answer(&self, message: &Packet) -> bool {
+        quote::flow(self.frame, message).is_some_and(|flow| self.host.has_spoken(&flow))
     }
 
     fn listened_lately(&self, port: Port) -> bool {
-        self.0.listened_lately(port)
+        self.host.listened_lately(port)
     }
 
     fn spend_on_reset(&self, peer: Address) -> bool {
-        self.0.spend_on_reset(peer)
+        self.host.spend_on_reset(peer)
     }
 }

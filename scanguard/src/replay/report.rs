@@ -10,11 +10,10 @@ use scanguard_common::parse::Packet;
 use scanguard_common::time::Nanos;
 
 use super::kernel::Judged;
+use super::ledger::{Banned, Came};
 use crate::prefix;
 
 /// All that is told of a replay, in memory that does not grow with the capture.
-///
-/// What is told of a source stands in [`Source`], and what it would have been banned for belongs there.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     tallies: BTreeMap<Cause, Tally>,
@@ -29,6 +28,11 @@ pub(crate) struct Report {
     sources: HashMap<Address, Source>,
     /// Drops of sources that there was no room for: those that sent the least.
     pub(crate) others: u64,
+    bans: Vec<Banned>,
+    /// Bans that there was no room to list.
+    pub(crate) other_bans: u64,
+    /// Bans for which the table of bans had no room.
+    pub(crate) unbanned: u64,
     losses: HashMap<Conversation, Loss>,
     /// Losses of conversations that there was no room for.
     pub(crate) other_losses: u64,
@@ -73,6 +77,8 @@ pub(crate) struct Loss {
 
 /// How many sources are kept apart.
 const SOURCES: usize = 1 << 16;
+/// How many bans are listed.
+const BANS: usize = 1 << 16;
 /// How many conversations that lost something are kept apart.
 const LOSSES: usize = 1 << 12;
 
@@ -113,6 +119,21 @@ impl Report {
         source.dropped += 1;
         source.span.1 = now;
         *source.causes.entry(cause).or_default() += 1;
+    }
+
+    /// Notes what came of a contact.
+    pub(super) fn tell(&mut self, came: Came) {
+        match came {
+            Came::Nothing => {}
+            Came::Full => self.unbanned += 1,
+            Came::Banned(ban) if self.bans.len() < BANS => self.bans.push(ban),
+            Came::Banned(_) => self.other_bans += 1,
+        }
+    }
+
+    /// Who would have been banned, in the order of time.
+    pub(crate) fn bans(&self) -> &[Banned] {
+        &self.bans
     }
 
     /// Notes that a conversation would have lost a packet.

@@ -2,14 +2,15 @@
 
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use scanguard_common::classify::flags::TcpFlags;
-use scanguard_common::event::Event;
+use scanguard_common::event::{Event, News};
 use serde::Serialize;
 
 use super::{Show, json_line};
 use crate::clock::rfc3339;
+use crate::output::Printable;
 use crate::prefix;
 
 /// An event, as it is told.
@@ -25,12 +26,23 @@ pub(crate) struct Told {
     flags: String,
     sequence: u32,
     window: u16,
-    folded: u32,
+    news: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folded: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<u32>,
 }
 
 impl Told {
     /// What happened at this time on the interface of this name.
     pub(crate) fn new(event: &Event, time: SystemTime, interface: String) -> Told {
+        let (news, folded, seconds) = match event.news() {
+            Some(News::Dropped { folded }) => ("dropped", Some(folded), None),
+            Some(News::Banned { seconds }) => ("banned", None, Some(seconds)),
+            Some(News::BansFull) => ("bans-full", None, None),
+            Some(News::Crowded) => ("crowded", None, None),
+            None => ("unknown", None, None),
+        };
         Told {
             time: rfc3339(time),
             interface,
@@ -42,14 +54,17 @@ impl Told {
             flags: letters(event.flags()),
             sequence: event.sequence(),
             window: event.window(),
-            folded: event.folded(),
+            news,
+            folded,
+            seconds,
         }
     }
 }
 
 impl Show for Told {
     fn table(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Told { time, interface, cause, flags, sequence, window, .. } = self;
+        let Told { time, cause, flags, sequence, window, .. } = self;
+        let interface = Printable(&self.interface);
         let source = with_port(self.source, self.source_port);
         let destination = with_port(self.destination, self.destination_port);
         let flags = if flags.is_empty() { "none" } else { flags };
@@ -57,8 +72,15 @@ impl Show for Told {
             out,
             "{time} {interface} {cause} {source} → {destination} flags {flags} seq {sequence} win {window}"
         )?;
-        if self.folded > 0 {
-            write!(out, " (and {} before it)", self.folded)?;
+        match (self.news, self.folded, self.seconds) {
+            ("dropped", None | Some(0), _) => {}
+            (_, Some(folded), _) => write!(out, " (and {folded} before it)")?,
+            ("banned", _, Some(seconds)) => {
+                let length = humantime::format_duration(Duration::from_secs(seconds.into()));
+                write!(out, ": {} is banned for {length}", self.source)?;
+            }
+            ("bans-full", ..) => write!(out, ": {} is not banned: no more can be", self.source)?,
+            (news, ..) => write!(out, ": {news}")?,
         }
         writeln!(out)
     }
@@ -96,8 +118,6 @@ fn letters(flags: u16) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use scanguard_common::cause::Cause;
     use scanguard_common::event::EVENT_LENGTH;
 
@@ -145,7 +165,7 @@ mod tests {
             shown(&told(3, V4), true),
             "{\"time\":\"2024-02-29T12:34:56.000000Z\",\"interface\":\"eth0\",\"cause\":\"tcp-xmas\",\
              \"source\":\"192.0.2.1\",\"source_port\":40000,\"destination\":\"192.0.2.1\",\
-             \"destination_port\":22,\"flags\":\"FPU\",\"sequence\":7,\"window\":1024,\"folded\":3}\n"
+             \"destination_port\":22,\"flags\":\"FPU\",\"sequence\":7,\"window\":1024,\"news\":\"dropped\",\"folded\":3}\n"
         );
     }
 

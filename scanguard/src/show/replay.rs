@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::count::Tally;
+use scanguard_common::evidence::Weights;
 use scanguard_common::time::Nanos;
 use serde::Serialize;
 
@@ -15,6 +16,8 @@ use super::stats::action_name;
 use super::table::{Side, Table};
 use super::{Show, json_line};
 use crate::clock::rfc3339;
+use crate::prefix;
+use crate::replay::ledger::Banned;
 use crate::replay::report::{Conversation, Loss, Report, Source};
 
 impl Show for Report {
@@ -24,6 +27,10 @@ impl Show for Report {
         let sources = self.sources();
         if !sources.is_empty() {
             dropped(first_of(&sources)).write(out)?;
+            writeln!(out)?;
+        }
+        if !self.bans().is_empty() {
+            banned(first_of(self.bans())).write(out)?;
             writeln!(out)?;
         }
         let losses = self.losses();
@@ -46,6 +53,9 @@ impl Show for Report {
         }
         for source in self.sources() {
             json_line(out, &Line::source(source))?;
+        }
+        for ban in self.bans() {
+            json_line(out, &Line::ban(ban))?;
         }
         for (conversation, loss) in self.losses() {
             json_line(out, &Line::loss(conversation, loss))?;
@@ -97,6 +107,36 @@ fn dropped(sources: &[&Source]) -> Table<5> {
     table
 }
 
+fn banned(bans: &[Banned]) -> Table<7> {
+    let mut table = Table::new([
+        ("BANNED", Side::Left),
+        ("SINCE", Side::Left),
+        ("SECONDS", Side::Right),
+        ("LAST CONTACT", Side::Left),
+        ("CONTACTS", Side::Right),
+        ("FAILED", Side::Right),
+        ("SCORE", Side::Right),
+    ]);
+    for ban in bans {
+        let [contacts, failed, _] = ban.contacts;
+        table.row([
+            prefix::address(ban.source.bytes()).to_string(),
+            time(ban.at),
+            ban.seconds.to_string(),
+            format!("{} ({})", ban.kind.name(), ban.cause.name()),
+            contacts.to_string(),
+            failed.to_string(),
+            format!("{:.2}", score(ban)),
+        ]);
+    }
+    table
+}
+
+/// The score in natural logarithms.
+fn score(ban: &Banned) -> f64 {
+    f64::from(ban.score) / f64::from(Weights::UNIT)
+}
+
 fn lost(losses: &[(&Conversation, &Loss)]) -> Table<4> {
     let mut table = Table::new([
         ("CONVERSATION", Side::Left),
@@ -132,8 +172,11 @@ fn sentences(report: &Report) -> Vec<String> {
     };
     let more = |rows: usize| rows.saturating_sub(ROWS) as u64;
     count(more(report.sources().len()), "sources more; --json lists them");
+    count(more(report.bans().len()), "bans more; --json lists them");
     count(more(report.losses().len()), "conversations more would have lost something; --json lists them");
     count(report.others, "drops more were of sources that sent too little to be listed");
+    count(report.other_bans, "bans more for which the list has no room");
+    count(report.unbanned, "sources more would have been banned, had the table of bans had room");
     count(report.other_losses, "losses more were of conversations for which the list has no room");
     count(
         report.unasked,
@@ -179,6 +222,17 @@ enum Line {
         first: String,
         last: String,
     },
+    Ban {
+        source: IpAddr,
+        since: String,
+        seconds: u32,
+        contact: &'static str,
+        cause: &'static str,
+        contacts: u16,
+        failed: u16,
+        answered: u16,
+        score: f64,
+    },
     Loss {
         remote: IpAddr,
         remote_port: u16,
@@ -194,6 +248,8 @@ enum Line {
         within: u64,
         unsupported: u64,
         other_drops: u64,
+        other_bans: u64,
+        unbanned: u64,
         other_losses: u64,
         first: Option<String>,
         last: Option<String>,
@@ -223,6 +279,21 @@ impl Line {
         }
     }
 
+    fn ban(ban: &Banned) -> Line {
+        let [contacts, failed, answered] = ban.contacts;
+        Line::Ban {
+            source: prefix::address(ban.source.bytes()),
+            since: time(ban.at),
+            seconds: ban.seconds,
+            contact: ban.kind.name(),
+            cause: ban.cause.name(),
+            contacts,
+            failed,
+            answered,
+            score: score(ban),
+        }
+    }
+
     fn loss(conversation: &Conversation, loss: &Loss) -> Line {
         let Conversation { remote: (remote, remote_port), local: (local, local_port) } = *conversation;
         let (since, causes) = (time(loss.since), named(&loss.causes));
@@ -237,6 +308,8 @@ impl Line {
             within: report.within,
             unsupported: report.unsupported,
             other_drops: report.others,
+            other_bans: report.other_bans,
+            unbanned: report.unbanned,
             other_losses: report.other_losses,
             first: report.span.map(|(first, _)| time(first)),
             last: report.span.map(|(_, last)| time(last)),

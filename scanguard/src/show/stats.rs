@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use scanguard_common::cause::{Action, Cause};
-use scanguard_common::count::Tally;
+use scanguard_common::count::{Note, Tally};
 use serde::Serialize;
 
 use super::table::{Side, Table};
@@ -60,9 +60,18 @@ impl Show for Shown<'_> {
             row("(total)", action_name(Action::Pass), interface.total(Action::Pass));
         }
         table.write(out)?;
-        let events = self.stats.events;
-        let (told, folded, lost) = (events.told(), events.folded(), events.lost());
-        writeln!(out, "events: {told} told, {folded} folded, {lost} lost")
+        let count = |note| self.stats.notes.of(note);
+        let [told, folded, lost] = [Note::Told, Note::Folded, Note::Lost].map(count);
+        writeln!(out, "events: {told} told, {folded} folded, {lost} lost")?;
+        let [banned, full, crowded] = [Note::Banned, Note::BansFull, Note::Crowded].map(count);
+        write!(out, "sources: {banned} banned")?;
+        if full > 0 {
+            write!(out, ", {full} not banned for want of room")?;
+        }
+        if crowded > 0 {
+            write!(out, ", {crowded} pushed out before their second contact")?;
+        }
+        writeln!(out)
     }
 
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -74,8 +83,11 @@ impl Show for Shown<'_> {
                 json_line(out, &Line::total(interface, action))?;
             }
         }
-        let events = self.stats.events;
-        json_line(out, &Line::Events { told: events.told(), folded: events.folded(), lost: events.lost() })
+        let count = |note| self.stats.notes.of(note);
+        let [told, folded, lost] = [Note::Told, Note::Folded, Note::Lost].map(count);
+        json_line(out, &Line::Events { told, folded, lost })?;
+        let [banned, bans_full, crowded] = [Note::Banned, Note::BansFull, Note::Crowded].map(count);
+        json_line(out, &Line::Sources { banned, bans_full, crowded })
     }
 }
 
@@ -93,6 +105,7 @@ enum Line<'a> {
     Cause { interface: &'a str, cause: &'static str, action: &'static str, packets: u64, bytes: u64 },
     Total { interface: &'a str, action: &'static str, packets: u64, bytes: u64 },
     Events { told: u64, folded: u64, lost: u64 },
+    Sources { banned: u64, bans_full: u64, crowded: u64 },
 }
 
 impl Line<'_> {
@@ -119,7 +132,7 @@ impl Line<'_> {
 
 #[cfg(test)]
 mod tests {
-    use scanguard_common::count::EventCounts;
+    use scanguard_common::count::Notes;
 
     use super::*;
     use crate::show::shown;
@@ -134,7 +147,8 @@ mod tests {
         };
         let tallies = Cause::ALL.iter().map(|cause| (*cause, tally(*cause))).collect();
         let interfaces = vec![InterfaceStats { name: "eth0".into(), tallies }];
-        Stats { interfaces, events: EventCounts::default().with_told().with_folded().with_folded() }
+        let notes = Notes::default().plus(Note::Told).plus(Note::Folded).plus(Note::Folded);
+        Stats { interfaces, notes }
     }
 
     fn show(selection: &Selection, json: bool) -> String {
@@ -150,6 +164,7 @@ eth0       in-connection  pass          1   1514
 eth0       (total)        drop          2    114
 eth0       (total)        pass          1   1514
 events: 1 told, 2 folded, 0 lost
+sources: 0 banned
 ";
         assert_eq!(show(&Selection::default(), false), expected);
     }
@@ -177,6 +192,7 @@ events: 1 told, 2 folded, 0 lost
 {"kind":"total","interface":"eth0","action":"drop","packets":2,"bytes":114}
 {"kind":"total","interface":"eth0","action":"pass","packets":1,"bytes":1514}
 {"kind":"events","told":1,"folded":2,"lost":0}
+{"kind":"sources","banned":0,"bans_full":0,"crowded":0}
 "#;
         assert_eq!(show(&Selection::default(), true), expected);
     }

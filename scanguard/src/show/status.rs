@@ -7,13 +7,14 @@ use serde::Serialize;
 use super::table::{Side, Table};
 use super::{Show, json_line};
 use crate::interface::Mode;
+use crate::output::Printable;
 
 /// Everything that is attached and pinned.
 pub(crate) struct Status {
     /// One entry for each pinned link.
     pub(crate) interfaces: Vec<InterfaceStatus>,
     /// How many prefixes are allowed.
-    pub(crate) allowed: usize,
+    pub(crate) allowed: u32,
     /// By which contract the maps were made.
     pub(crate) schema: u32,
 }
@@ -35,6 +36,8 @@ pub(crate) struct InterfaceStatus {
     pub(crate) since: Option<String>,
     /// At which door closed ports are silenced, and why there.
     pub(crate) closed_ports: Option<&'static str>,
+    /// What can make ports answer that have no socket here.
+    pub(crate) translation: Vec<String>,
     /// What the operator should know.
     pub(crate) warning: Option<String>,
 }
@@ -61,11 +64,15 @@ impl Show for Status {
         }
         table.write(out)?;
         for entry in &self.interfaces {
+            let name = Printable(&entry.interface);
             if let Some(closed_ports) = entry.closed_ports {
-                writeln!(out, "{}: closed ports are {closed_ports}", entry.interface)?;
+                writeln!(out, "{name}: closed ports are {closed_ports}")?;
+            }
+            for reason in &entry.translation {
+                writeln!(out, "{name}: ports without a socket may answer: {reason}")?;
             }
             if let Some(warning) = &entry.warning {
-                writeln!(out, "{}: {warning}", entry.interface)?;
+                writeln!(out, "{name}: {}", Printable(warning))?;
             }
         }
         writeln!(
@@ -89,7 +96,7 @@ impl Show for Status {
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Line<'a> {
     Interface(&'a InterfaceStatus),
-    Maps { allowed: usize, schema: u32 },
+    Maps { allowed: u32, schema: u32 },
 }
 
 #[cfg(test)]
@@ -106,6 +113,7 @@ mod tests {
             program: 42,
             since: Some("2024-02-29T12:34:56Z".into()),
             closed_ports: mode.map(|_| "silenced at egress"),
+            translation: mode.map(|_| "the interface forwards IPv4".to_owned()).into_iter().collect(),
             warning: warning.map(Into::into),
         };
         let interfaces = vec![
@@ -122,6 +130,7 @@ INTERFACE  INDEX  MODE    EGRESS  PROGRAM  SINCE
 eth0           2  native  tcx          42  2024-02-29T12:34:56Z
 (slot 1)       -  -       -            42  2024-02-29T12:34:56Z
 eth0: closed ports are silenced at egress
+eth0: ports without a socket may answer: the interface forwards IPv4
 (slot 1): its interface is gone
 allowlist: 1 prefix
 schema: 1
@@ -131,8 +140,8 @@ schema: 1
 
     #[test]
     fn json_is_one_object_a_line() {
-        let expected = r#"{"kind":"interface","interface":"eth0","index":2,"mode":"native","egress":"tcx","program":42,"since":"2024-02-29T12:34:56Z","closed_ports":"silenced at egress","warning":null}
-{"kind":"interface","interface":"(slot 1)","index":null,"mode":null,"egress":null,"program":42,"since":"2024-02-29T12:34:56Z","closed_ports":null,"warning":"its interface is gone"}
+        let expected = r#"{"kind":"interface","interface":"eth0","index":2,"mode":"native","egress":"tcx","program":42,"since":"2024-02-29T12:34:56Z","closed_ports":"silenced at egress","translation":["the interface forwards IPv4"],"warning":null}
+{"kind":"interface","interface":"(slot 1)","index":null,"mode":null,"egress":null,"program":42,"since":"2024-02-29T12:34:56Z","closed_ports":null,"translation":[],"warning":"its interface is gone"}
 {"kind":"maps","allowed":1,"schema":1}
 "#;
         assert_eq!(shown(&status(), true), expected);

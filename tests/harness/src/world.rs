@@ -9,8 +9,10 @@ use scanguard_common::decide::decide;
 use scanguard_common::flow::{Destination, Lookups, Socket, station};
 use scanguard_common::key::Address;
 use scanguard_common::parse::link::{self, MacAddress};
+use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::parse::transport::Port;
 use scanguard_common::parse::{Packet, parse};
+use scanguard_common::policy::{ClosedPorts, PortRule, Role};
 use scanguard_common::stray::Budget;
 use scanguard_common::time::Nanos;
 
@@ -31,6 +33,14 @@ pub struct World {
     allowed: HashSet<IpAddr>,
     listened: HashSet<u16>,
     spoken: HashSet<(IpAddr, u16, IpAddr, u16)>,
+    bound: HashSet<u16>,
+    refused: HashSet<u16>,
+    banned: HashSet<IpAddr>,
+    port_rules: HashMap<u16, PortRule>,
+    policy: ClosedPorts,
+    is_gateway: bool,
+    is_learning: bool,
+    is_silent_to_pings: bool,
     now: Cell<Nanos>,
     strays: RefCell<HashMap<Address, Budget>>,
 }
@@ -48,6 +58,14 @@ impl World {
             allowed: HashSet::new(),
             listened: HashSet::new(),
             spoken: HashSet::new(),
+            bound: HashSet::new(),
+            refused: HashSet::new(),
+            banned: HashSet::new(),
+            port_rules: HashMap::new(),
+            policy: ClosedPorts::default(),
+            is_gateway: false,
+            is_learning: false,
+            is_silent_to_pings: false,
             now: Cell::new(Nanos(0)),
             strays: RefCell::new(HashMap::new()),
         }
@@ -103,6 +121,62 @@ impl World {
         self
     }
 
+    /// Binds a program to a UDP port.
+    #[must_use]
+    pub fn bound(mut self, port: u16) -> World {
+        self.bound.insert(port);
+        self
+    }
+
+    /// Remembers that a port was refused a moment ago.
+    #[must_use]
+    pub fn having_refused(mut self, port: u16) -> World {
+        self.refused.insert(port);
+        self
+    }
+
+    /// Decides elsewhere that a port is closed.
+    #[must_use]
+    pub fn with_closed_ports(mut self, policy: ClosedPorts) -> World {
+        self.policy = policy;
+        self
+    }
+
+    /// Refuses new contacts of this source.
+    #[must_use]
+    pub fn banning(mut self, source: IpAddr) -> World {
+        self.banned.insert(source);
+        self
+    }
+
+    /// Says something of a port.
+    #[must_use]
+    pub fn with_port_rule(mut self, port: u16, rule: PortRule) -> World {
+        self.port_rules.insert(port, rule);
+        self
+    }
+
+    /// Judges what it forwards as well.
+    #[must_use]
+    pub fn as_gateway(mut self) -> World {
+        self.is_gateway = true;
+        self
+    }
+
+    /// Is guarded since just now.
+    #[must_use]
+    pub fn learning(mut self) -> World {
+        self.is_learning = true;
+        self
+    }
+
+    /// Answers no pings.
+    #[must_use]
+    pub fn silent_to_pings(mut self) -> World {
+        self.is_silent_to_pings = true;
+        self
+    }
+
     /// Sets the clock.
     pub fn set_now(&self, now: Nanos) {
         self.now.set(now);
@@ -129,8 +203,44 @@ struct Asked<'a> {
 }
 
 impl Lookups for Asked<'_> {
+    /// The slow way asks anew for every packet.
+    fn recall(&self, _: &Packet) -> Option<Cause> {
+        None
+    }
+
+    fn keep(&self, _: &Packet, _: Cause) {}
+
+    fn was_dropped_lately(&self, _: &Packet, _: Cause) -> bool {
+        false
+    }
+
+    fn ban(&self, packet: &Packet) -> Option<Cause> {
+        self.world.banned.contains(&ip(packet.source)).then_some(Cause::Banned)
+    }
+
+    fn port_rule(&self, packet: &Packet) -> PortRule {
+        self.world.port_rules.get(&packet.transport.ports.destination.0).copied().unwrap_or_default()
+    }
+
+    fn answers_pings(&self) -> bool {
+        !self.world.is_silent_to_pings
+    }
+
+    fn is_closed(&self, packet: &Packet) -> bool {
+        let refused = self.world.refused.contains(&packet.transport.ports.destination.0);
+        self.world.policy.says_closed(|| refused)
+    }
+
+    fn is_learning(&self) -> bool {
+        self.world.is_learning
+    }
+
     fn socket(&self, packet: &Packet) -> Socket {
         let ports = packet.transport.ports;
+        if packet.transport.protocol == IpProtocol::UDP {
+            let is_bound = self.world.bound.contains(&ports.destination.0);
+            return if is_bound { Socket::Listening } else { Socket::Absent };
+        }
         if self.world.connections.contains(&name(packet)) {
             return Socket::Connected;
         }
@@ -143,7 +253,8 @@ impl Lookups for Asked<'_> {
 
     fn destination(&self, packet: &Packet) -> Destination {
         let Some(mac) = link::destination(self.frame) else { return Destination::Unknown };
-        station(mac, self.world.mac).unwrap_or_else(|| {
+        let role = if self.world.is_gateway { Role::Gateway } else { Role::Host };
+        role.settle(station(mac, self.world.mac).unwrap_or_else(|| {
             let destination = ip(packet.destination);
             let is_own = destination.is_loopback() || self.world.own_addresses.contains(&destination);
             match (self.world.forwards, is_own) {
@@ -151,7 +262,7 @@ impl Lookups for Asked<'_> {
                 (true, true) => Destination::OursOrTranslated,
                 (true, false) => Destination::Forwarded,
             }
-        })
+        }))
     }
 
     fn allows(&self, source: Address) -> bool {

@@ -49,7 +49,7 @@ fn agree(seed: u64, role: Role) -> Result<()> {
         lab.guarded.ip(&format!("route add default via {OUTSIDE_V4}"))?;
         lab.guarded.ip(&format!("-6 route add default via {OUTSIDE_V6}"))?;
         lab.guarded.within(forward_everything)?;
-        world = world.forwarding();
+        world = world.forwarding().learning();
     }
     let mut traffic = Traffic::seeded(seed, sockets.ports());
     lab.guarded.within(move || {
@@ -128,6 +128,9 @@ struct Kernel {
 
 const SLOT: u32 = 3;
 
+/// Since when the interface is guarded: as if it always were since just now.
+const STILL_LEARNING: Nanos = Nanos(u64::MAX);
+
 /// An interface's record as map memory.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
@@ -143,7 +146,7 @@ impl Kernel {
             .override_global("HASH_SEED", &1u64, true)
             .override_global(aya_log::LEVEL, &0u8, true)
             .load(scanguard::program::object()?)?;
-        let interface = Interface::new(0xff, MacAddress(GUARDED_MAC), Policy::default(), now()?);
+        let interface = Interface::new(0xff, MacAddress(GUARDED_MAC), Policy::default(), STILL_LEARNING);
         let mut interfaces: Array<_, Record> =
             ebpf.map_mut("INTERFACES").context("INTERFACES")?.try_into()?;
         interfaces.set(SLOT, Record(interface), 0)?;

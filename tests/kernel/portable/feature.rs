@@ -23,10 +23,12 @@ pub(crate) enum Feature {
     Netem,
     /// Routing tables of their own for some interfaces.
     Vrf,
+    /// The tables of the older iptables.
+    Iptables,
 }
 
 impl Feature {
-    const ALL: [Feature; 4] = [Feature::Vlan, Feature::Sctp, Feature::Netem, Feature::Vrf];
+    const ALL: [Feature; 5] = [Feature::Vlan, Feature::Sctp, Feature::Netem, Feature::Vrf, Feature::Iptables];
 
     /// Whether a test that needs this has to be skipped, which is said.
     ///
@@ -50,6 +52,7 @@ impl Feature {
             Feature::Sctp => "sctp",
             Feature::Netem => "netem",
             Feature::Vrf => "vrf",
+            Feature::Iptables => "iptables",
         }
     }
 
@@ -60,6 +63,7 @@ impl Feature {
             Feature::Sctp => "CONFIG_IP_SCTP",
             Feature::Netem => "CONFIG_NET_SCH_NETEM",
             Feature::Vrf => "CONFIG_NET_VRF",
+            Feature::Iptables => "CONFIG_IP_NF_IPTABLES_LEGACY",
         }
     }
 
@@ -75,6 +79,7 @@ impl Feature {
             Feature::Netem => {
                 host.run("tc", "qdisc add dev lo root netem delay 1ms".split_whitespace()).map(drop)
             }
+            Feature::Iptables => host.run("iptables-legacy", ["-t", "nat", "-S"]).map(drop),
             Feature::Sctp => host.within(open_sctp).context("opening a socket"),
         }
     }

@@ -11,7 +11,7 @@ const LEVELS: [u8; 2] = [0, 5];
 fn the_verifier_accepts_the_program() -> Result<()> {
     let slot = InterfaceSlot::all().last().context("there are slots")?;
     for log_level in LEVELS {
-        load_apart(Constants { slot, log_level })
+        load_apart(Constants { slot, seed: 1, log_level })
             .with_context(|| format!("with messages of level {log_level}"))?;
     }
     Ok(())

@@ -15,7 +15,7 @@ const fn tool(program: &'static str, package: &'static str, purpose: &'static st
 }
 
 /// Every tool, once.
-const TOOLS: [Tool; 14] = [
+const TOOLS: [Tool; 15] = [
     tool("nmap", "nmap", "every kind of scan, in demo and tests"),
     tool("hping3", "hping3", "single probes, crafted by somebody else's hand"),
     tool("masscan", "masscan", "scans by another tool, for the scoreboard"),
@@ -27,6 +27,7 @@ const TOOLS: [Tool; 14] = [
     tool("bpftool", "bpftool", "asking the kernel what is loaded"),
     tool("curl", "curl", "downloads that a guard must not disturb"),
     tool("nft", "nftables", "address translation, for tests with guests behind the guarded host"),
+    tool("iptables-legacy", "iptables", "the older packet filter, which a guarded host may have"),
     tool("qemu-system-x86_64", "qemu-system-x86", "running other kernels"),
     tool("busybox", "busybox-static", "the user space beside those kernels"),
     tool("cpio", "cpio", "packing that user space for them"),

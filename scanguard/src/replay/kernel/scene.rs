@@ -22,6 +22,12 @@ pub(in crate::replay) struct Scene {
     pub(in crate::replay) spoken: Option<Nanos>,
     /// When a program last listened on the port; 0 for never.
     pub(in crate::replay) listened: Nanos,
+    /// Whether the other side is banned.
+    pub(in crate::replay) is_banned: bool,
+    /// Whether connections of others are still being learned.
+    pub(in crate::replay) is_learning: bool,
+    /// Whether the port was refused a moment ago.
+    pub(in crate::replay) was_refused: bool,
     /// When the budgets are whole again.
     pub(in crate::replay) strays: Option<u64>,
     pub(in crate::replay) resets: Option<u64>,

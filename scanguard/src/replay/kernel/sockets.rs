@@ -26,21 +26,28 @@ use crate::prefix;
 pub(super) struct Sockets {
     connections: LruCache<Flow, OwnedFd>,
     listeners: LruCache<u16, OwnedFd>,
+    bound: LruCache<u16, OwnedFd>,
 }
 
 const AT_ONCE: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
 impl Default for Sockets {
     fn default() -> Sockets {
-        Sockets { connections: LruCache::new(AT_ONCE), listeners: LruCache::new(AT_ONCE) }
+        Sockets {
+            connections: LruCache::new(AT_ONCE),
+            listeners: LruCache::new(AT_ONCE),
+            bound: LruCache::new(AT_ONCE),
+        }
     }
 }
 
 impl Sockets {
     /// Makes sure that the look-up for this packet finds just that. Says whether it could be done.
     pub(super) fn arrange(&mut self, packet: &Packet, wanted: Socket) -> bool {
-        if packet.transport.protocol != IpProtocol::TCP {
-            return true;
+        match packet.transport.protocol {
+            IpProtocol::TCP => {}
+            IpProtocol::UDP => return self.arrange_bound(packet, wanted),
+            _ => return true,
         }
         let (flow, port) = (Flow::of_incoming(packet), packet.transport.ports.destination.0);
         if wanted != Socket::Connected {
@@ -58,6 +65,21 @@ impl Sockets {
                 true
             }
             Socket::CompletesCookie => false, // the kernel alone makes cookies
+        }
+    }
+
+    /// The same of a datagram: of UDP, the model knows of ports that are bound, and of no more.
+    fn arrange_bound(&mut self, packet: &Packet, wanted: Socket) -> bool {
+        let port = packet.transport.ports.destination.0;
+        match wanted {
+            Socket::Listening => {
+                self.bound.get(&port).is_some() || keep(&mut self.bound, port, bound(packet, port))
+            }
+            Socket::Absent => {
+                self.bound.pop(&port);
+                true
+            }
+            Socket::Connected | Socket::CompletesCookie => false,
         }
     }
 }
@@ -84,7 +106,7 @@ fn connection(packet: &Packet) -> nix::Result<OwnedFd> {
     let ports = packet.transport.ports;
     let local = end(packet.destination, ports.destination.0);
     let remote = end(packet.source, ports.source.0);
-    let socket = stream(packet.family)?;
+    let socket = made(packet.family, STREAM)?;
     setsockopt(&socket, TcpRepair, &1)?;
     bind(socket.as_raw_fd(), &SockaddrStorage::from(local))?;
     connect(socket.as_raw_fd(), &SockaddrStorage::from(remote))?;
@@ -93,21 +115,33 @@ fn connection(packet: &Packet) -> nix::Result<OwnedFd> {
 
 /// A listener on all addresses of the packet's family.
 fn listener(packet: &Packet, port: u16) -> nix::Result<OwnedFd> {
-    // Only the wildcard of IPv6 serves both families.
-    let socket = stream(Family::V6).or_else(|_| stream(packet.family))?;
-    setsockopt(&socket, ReuseAddr, &true)?;
-    let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-    bind(socket.as_raw_fd(), &SockaddrStorage::from(any))?;
+    let socket = on_all_addresses(packet, port, STREAM)?;
     listen(&socket, Backlog::new(1)?)?;
     Ok(socket)
 }
 
-fn stream(family: Family) -> nix::Result<OwnedFd> {
+/// A socket for datagrams from everybody.
+fn bound(packet: &Packet, port: u16) -> nix::Result<OwnedFd> {
+    on_all_addresses(packet, port, (SockType::Datagram, SockProtocol::Udp))
+}
+
+fn on_all_addresses(packet: &Packet, port: u16, kind: (SockType, SockProtocol)) -> nix::Result<OwnedFd> {
+    // Only the wildcard of IPv6 serves both families.
+    let socket = made(Family::V6, kind).or_else(|_| made(packet.family, kind))?;
+    setsockopt(&socket, ReuseAddr, &true)?;
+    let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(any))?;
+    Ok(socket)
+}
+
+const STREAM: (SockType, SockProtocol) = (SockType::Stream, SockProtocol::Tcp);
+
+fn made(family: Family, (kind, protocol): (SockType, SockProtocol)) -> nix::Result<OwnedFd> {
     let family = match family {
         Family::V4 => AddressFamily::Inet,
         Family::V6 => AddressFamily::Inet6,
     };
-    socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, SockProtocol::Tcp)
+    socket(family, kind, SockFlag::SOCK_CLOEXEC, protocol)
 }
 
 /// An address as sockets take it: one that is valid on a link only with the link.

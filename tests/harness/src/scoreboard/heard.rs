@@ -51,7 +51,10 @@ impl Answer {
 fn quoted(frame: &[u8], message: usize) -> Option<Packet> {
     let ethernet_type = frame.get(..14)?;
     let packet = frame.get(message + 8..)?;
-    parse([ethernet_type, packet].concat().as_slice()).ok().map(|packet| packet.mirrored())
+    parse([ethernet_type, packet].concat().as_slice()).ok().map(|mut packet| {
+        packet.turn_round();
+        packet
+    })
 }
 
 fn kind(protocol: IpProtocol, packet: &Packet) -> String {

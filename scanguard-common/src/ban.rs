@@ -1,0 +1,143 @@
+//! Bans: whom this host does not want to meet, and until when.
+//!
+//! A ban refuses new contacts and nothing else. Each repeat lasts twice as long as the one before, up to a ceiling, and
+//! for each while without another, one repeat is forgotten. An expired ban is a memory: it refuses nothing, and whoever
+//! reads it sees that by the clock.
+
+use crate::evidence::Kind;
+use crate::time::Seconds;
+
+/// How long bans last, all in seconds.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// The first.
+    pub first: u32,
+    /// The longest.
+    pub ceiling: u32,
+    /// How long without another until one repeat is forgotten.
+    pub forget: u32,
+}
+
+/// The ban of one source.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ban {
+    since: u32,
+    until: u32,
+    repeats: u16,
+    kind: u8,
+    label: u8,
+}
+
+const _: () = assert!(size_of::<Ban>() == 12);
+
+impl Ban {
+    /// One more ban, from now on, of a source whose last is `self`: the default where there was none.
+    ///
+    /// `kind` is what was held against it last, `label` the number of its tool's signature or 0.
+    #[must_use]
+    pub fn again(self, kind: Kind, label: u8, terms: Terms, now: Seconds) -> Ban {
+        let repeats = self.repeats_at(terms, now);
+        let doubled =
+            terms.first.checked_shl(repeats.into()).filter(|length| length >> repeats == terms.first);
+        let length = doubled.map_or(terms.ceiling, |length| length.min(terms.ceiling));
+        Ban {
+            since: now.0,
+            until: now.after(length).0,
+            repeats: repeats.saturating_add(1),
+            kind: kind.number(),
+            label,
+        }
+    }
+
+    /// Whether it refuses anything now.
+    pub fn holds(self, now: Seconds) -> bool {
+        now.0 < self.until
+    }
+
+    /// How many repeats are remembered now, this one included; 0 where the record may go.
+    pub fn repeats_at(self, terms: Terms, now: Seconds) -> u16 {
+        let quiet = now.since(Seconds(self.until)).checked_div(terms.forget).unwrap_or_default();
+        self.repeats.saturating_sub(u16::try_from(quiet).unwrap_or(u16::MAX))
+    }
+
+    /// The same, lifted by the operator: it refuses nothing any more, and no repeat is remembered.
+    #[must_use]
+    pub fn lifted(self) -> Ban {
+        Ban { until: 0, repeats: 0, ..self }
+    }
+
+    /// When it began.
+    pub fn since(self) -> Seconds {
+        Seconds(self.since)
+    }
+
+    /// When it ends.
+    pub fn until(self) -> Seconds {
+        Seconds(self.until)
+    }
+
+    /// How often the source was banned, this time included, as far as that is remembered.
+    pub fn repeats(self) -> u16 {
+        self.repeats
+    }
+
+    /// What was held against the source last.
+    pub fn kind(self) -> Kind {
+        Kind::from_number(self.kind)
+    }
+
+    /// The number of its tool's signature; 0 where none is known.
+    pub fn label(self) -> u8 {
+        self.label
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TERMS: Terms = Terms { first: 600, ceiling: 86_400, forget: 86_400 };
+
+    fn banned_again(ban: Ban, now: u32) -> Ban {
+        ban.again(Kind::Closed, 0, TERMS, Seconds(now))
+    }
+
+    #[test]
+    fn each_repeat_lasts_twice_as_long_up_to_the_ceiling() {
+        let mut ban = Ban::default();
+        let mut lengths = Vec::new();
+        for _ in 0..10 {
+            ban = banned_again(ban, ban.until().0);
+            lengths.push(ban.until().since(ban.since()));
+        }
+        assert_eq!(lengths, [600, 1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 76_800, 86_400, 86_400]);
+    }
+
+    #[test]
+    fn a_ban_holds_until_its_end_and_no_longer() {
+        let ban = banned_again(Ban::default(), 100);
+        assert!(ban.holds(Seconds(100)) && ban.holds(Seconds(699)));
+        assert!(!ban.holds(Seconds(700)));
+        assert!(!Ban::default().holds(Seconds(0)));
+        assert!(!ban.lifted().holds(Seconds(100)));
+    }
+
+    #[test]
+    fn repeats_are_forgotten_one_by_one() {
+        let ban = banned_again(banned_again(Ban::default(), 0), 600);
+        assert_eq!(ban.repeats_at(TERMS, ban.until()), 2);
+        assert_eq!(ban.repeats_at(TERMS, ban.until().after(86_399)), 2);
+        assert_eq!(ban.repeats_at(TERMS, ban.until().after(86_400)), 1);
+        assert_eq!(ban.repeats_at(TERMS, ban.until().after(3 * 86_400)), 0);
+        let later = banned_again(ban, ban.until().0 + 86_400);
+        assert_eq!(later.until().since(later.since()), 1_200);
+    }
+
+    #[test]
+    fn a_record_of_any_bits_is_valid() {
+        let odd = Ban { since: u32::MAX, until: u32::MAX, repeats: u16::MAX, kind: u8::MAX, label: u8::MAX };
+        assert_eq!(banned_again(odd, 5).until(), Seconds(5 + 86_400));
+    }
+}

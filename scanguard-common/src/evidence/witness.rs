@@ -1,0 +1,200 @@
+//! What is done with one contact: who made it, what it adds to what is known, and whether that is enough for a ban.
+
+use super::kind::{Kind, Weights};
+use super::knock::{Knock, Visitor};
+use super::source::{PENDING, Source};
+use super::trail::Entry;
+use crate::ban::Ban;
+use crate::cause::Cause;
+use crate::key::Address;
+use crate::parse::Packet;
+use crate::parse::network::IpProtocol;
+use crate::policy::Judgement;
+use crate::time::Seconds;
+
+/// One contact, and how it ended: a trial of the hypothesis that its source is a scanner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// How it ended.
+    pub kind: Kind,
+    /// To which port; 0 where its protocol has none.
+    pub port: u16,
+    /// Which contact it is: destination, protocol and port, spread over 32 bits.
+    pub key: u32,
+    /// When it ended.
+    pub at: Seconds,
+}
+
+/// One contact, and who made it how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// Who made it: see [`Packet::sender`].
+    pub source: Address,
+    /// How it ended.
+    pub trial: Trial,
+    /// By which protocol.
+    pub protocol: u8,
+    /// Why the packet was dropped or passed.
+    pub cause: Cause,
+    /// The number of the tool's signature, or 0.
+    pub label: u8,
+}
+
+impl Contact {
+    /// The contact that `packet` makes, which came in, or would have: an answer has to be turned round before.
+    pub fn new(packet: &Packet, (kind, cause, label): (Kind, Cause, u8), key: u32, now: Seconds) -> Contact {
+        let port = packet.transport.ports.destination.0;
+        Contact {
+            source: packet.sender(),
+            trial: Trial { kind, port, key, at: now },
+            protocol: packet.transport.protocol.0,
+            cause,
+            label,
+        }
+    }
+}
+
+/// Where evidence is kept. Whatever is not there, or finds no room, is `None`.
+pub trait Tables {
+    /// The spread of a source, which chooses its place at the door.
+    fn spread(&self, source: Address) -> u64;
+
+    /// What is known of a source.
+    fn source(&mut self, source: Address) -> Option<&mut Source>;
+
+    /// Makes room for a source of which nothing is known: [`Source::UNKNOWN`].
+    fn admit(&mut self, source: Address) -> Option<&mut Source>;
+
+    /// The place at the door for this spread.
+    fn door(&mut self, spread: u64) -> Option<&mut Knock>;
+
+    /// Writes down what moved a score.
+    fn write(&mut self, source: Address, entry: Entry);
+
+    /// Whether a source is never to be banned: it is allowed, or this host depends on it.
+    fn spares(&mut self, source: Address) -> bool;
+
+    /// The last ban of a source.
+    fn last_ban(&mut self, source: Address) -> Option<Ban>;
+
+    /// Keeps a ban: false where there is no room.
+    fn keep_ban(&mut self, source: Address, ban: Ban) -> bool;
+}
+
+/// What came of a contact, as far as others should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing that others need to know.
+    Noted,
+    /// The source was a stranger, and another was forgotten for it.
+    Displaced,
+    /// The source is banned from now on, for so many seconds.
+    Banned(u32),
+    /// The source should have been banned, but the table of bans is full.
+    Full,
+}
+
+/// Takes a contact in.
+#[inline(always)] // one frame on the BPF stack less than a call, where three of them and the caller's have to fit
+pub fn witness<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> Verdict {
+    if tables.source(contact.source).is_none() {
+        match introduce(tables, contact) {
+            Introduction::Known => {}
+            // A contact that is enough by itself needs no record.
+            Introduction::Stranger { .. } if Weights::against(contact.trial.kind) >= rules.threshold => {
+                return ban(tables, contact, rules);
+            }
+            Introduction::Stranger { displaced: true } => return Verdict::Displaced,
+            Introduction::Stranger { displaced: false } | Introduction::Nobody => return Verdict::Noted,
+        }
+    }
+    if is_over(tables, contact, rules) { ban(tables, contact, rules) } else { Verdict::Noted }
+}
+
+enum Introduction {
+    Known,
+    Stranger { displaced: bool },
+    Nobody,
+}
+
+/// What the doorkeeper does with a source that has no record.
+fn introduce<T: Tables>(tables: &mut T, contact: &Contact) -> Introduction {
+    let spread = tables.spread(contact.source);
+    let Some(place) = tables.door(spread) else { return Introduction::Nobody };
+    match place.greet(spread, contact.trial.key, contact.trial.at) {
+        // Whoever was only ever answered needs no record.
+        Visitor::Stranger { .. } | Visitor::Known if contact.trial.kind == Kind::Answered => {
+            Introduction::Nobody
+        }
+        Visitor::Stranger { displaced } => {
+            *place = Knock::new(spread, &contact.trial);
+            Introduction::Stranger { displaced }
+        }
+        Visitor::Same => {
+            *place = place.ended(contact.trial.kind);
+            Introduction::Nobody
+        }
+        Visitor::Known => {
+            let first = place.first();
+            *place = Knock::NOBODY;
+            let Some(record) = tables.admit(contact.source) else { return Introduction::Nobody };
+            record.begin(first.at);
+            weigh(tables, contact.source, &first, |entry| entry);
+            Introduction::Known
+        }
+    }
+}
+
+/// Adds a contact to what is known of its source: whether that is enough.
+fn is_over<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> bool {
+    let now = contact.trial.at;
+    let Some(record) = tables.source(contact.source) else { return false };
+    record.pass_time(now, rules.half_life);
+    for place in 0..PENDING {
+        let overdue = tables.source(contact.source).and_then(|record| record.take_overdue(place, now));
+        if let Some(overdue) = overdue {
+            weigh(tables, contact.source, &overdue, |entry| entry);
+        }
+    }
+    let Some(record) = tables.source(contact.source) else { return false };
+    record.recognise(contact.label);
+    // What this side says by UDP is an answer only to whoever has asked.
+    let is_answer = contact.trial.kind != Kind::Answered
+        || contact.protocol == IpProtocol::TCP.0
+        || record.awaits(contact.trial.key);
+    if is_answer {
+        weigh(tables, contact.source, &contact.trial, |entry| {
+            entry.of(contact.protocol, contact.cause, contact.label)
+        });
+    }
+    tables.source(contact.source).is_some_and(|record| record.score() >= rules.threshold)
+}
+
+/// Adds one trial to the score, and writes it down if that moved it.
+fn weigh<T: Tables>(tables: &mut T, source: Address, trial: &Trial, complete: impl Fn(Entry) -> Entry) {
+    let Some(record) = tables.source(source) else { return };
+    let before = record.score();
+    if record.take(trial) {
+        let entry = Entry::new(trial, [before, record.score()]);
+        tables.write(source, complete(entry));
+    }
+}
+
+fn ban<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> Verdict {
+    let now = contact.trial.at;
+    let last = tables.last_ban(contact.source).unwrap_or_default();
+    if last.holds(now) || tables.spares(contact.source) {
+        return Verdict::Noted;
+    }
+    let mut label = contact.label;
+    if let Some(record) = tables.source(contact.source) {
+        label = record.label();
+        record.forgive();
+    }
+    let ban = last.again(contact.trial.kind, label, rules.terms, now);
+    if tables.keep_ban(contact.source, ban) {
+        Verdict::Banned(ban.until().since(ban.since()))
+    } else {
+        Verdict::Full
+    }
+}

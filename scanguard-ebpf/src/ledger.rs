@@ -1,0 +1,102 @@
+//! Keeps what sources did, and bans them for it.
+
+use aya_ebpf::EbpfContext;
+use scanguard_common::ban::Ban;
+use scanguard_common::cause::Cause;
+use scanguard_common::count::Note;
+use scanguard_common::event::News;
+use scanguard_common::evidence::{Contact, Entry, Kind, Knock, Source, Tables, Trail, Verdict, witness};
+use scanguard_common::key::{Address, spread, spread_port};
+use scanguard_common::parse::Packet;
+use scanguard_common::schema::{DOOR_PLACES, InterfaceSlot};
+use scanguard_common::time::Seconds;
+
+use crate::lookup::{allows, now};
+use crate::{maps, report};
+
+/// Holds a packet against its source, or for it, and tells if that was enough for a ban.
+#[inline(never)]
+pub(crate) fn hold<C: EbpfContext>(
+    ctx: &C,
+    interface: InterfaceSlot,
+    (kind, cause): (Kind, Cause),
+    packet: &Packet,
+) {
+    let Some(rules) = maps::RULES.get(0) else { return };
+    let ports = packet.transport.ports;
+    let protocol = packet.transport.protocol.0;
+    let spread = spread_port(packet.destination, protocol, ports.destination.0, maps::HASH_SEED.load());
+    let [k0, k1, k2, k3, ..] = spread.to_le_bytes();
+    let key = u32::from_le_bytes([k0, k1, k2, k3]);
+    let contact = Contact::new(packet, (kind, cause, 0), key, Seconds::of(now()));
+    match witness(&mut Ledger, &contact, rules.judgement()) {
+        Verdict::Noted => {}
+        Verdict::Displaced => report::note(Note::Crowded),
+        Verdict::Banned(seconds) => {
+            report::note(Note::Banned);
+            report::send(ctx, interface, cause, packet, News::Banned { seconds }.numbers());
+        }
+        Verdict::Full => {
+            report::note(Note::BansFull);
+            report::send(ctx, interface, cause, packet, News::BansFull.numbers());
+        }
+    }
+}
+
+/// What new records begin as: not on the stack, which has no room for them.
+static UNKNOWN: Source = Source::UNKNOWN;
+static EMPTY: Trail = Trail::EMPTY;
+
+/// The maps in which evidence is kept.
+struct Ledger;
+
+impl Tables for Ledger {
+    fn spread(&self, source: Address) -> u64 {
+        spread(source, maps::HASH_SEED.load())
+    }
+
+    fn source(&mut self, source: Address) -> Option<&mut Source> {
+        let record = maps::SOURCES.get_ptr_mut(source.words())?;
+        // SAFETY: a pointer from a map look-up is valid until the program ends. Another processor may write the record
+        // at the same time: it is integers only, every mixture of two records is valid, and none of them is read twice
+        // to be relied upon.
+        Some(unsafe { &mut *record })
+    }
+
+    fn admit(&mut self, source: Address) -> Option<&mut Source> {
+        maps::SOURCES.insert(source.words(), &UNKNOWN, 0).ok()?;
+        self.source(source)
+    }
+
+    fn door(&mut self, spread: u64) -> Option<&mut Knock> {
+        let place = u32::try_from(spread % u64::from(DOOR_PLACES)).unwrap_or_default();
+        let knock = maps::DOOR.get_ptr_mut(place)?;
+        // SAFETY: as above.
+        Some(unsafe { &mut *knock })
+    }
+
+    fn write(&mut self, source: Address, entry: Entry) {
+        let key = source.words();
+        if maps::TRAILS.get_ptr_mut(key).is_none() {
+            let _ = maps::TRAILS.insert(key, &EMPTY, 0);
+        }
+        if let Some(trail) = maps::TRAILS.get_ptr_mut(key) {
+            // SAFETY: as above; people read it.
+            unsafe { &mut *trail }.write(entry);
+        }
+    }
+
+    fn spares(&mut self, source: Address) -> bool {
+        source.is_link_local() || allows(source) || maps::SPARED.get_ptr(source.words()).is_some()
+    }
+
+    fn last_ban(&mut self, source: Address) -> Option<Ban> {
+        let ban = maps::BANNED.get_ptr(source.words())?;
+        // SAFETY: as above: it is copied once.
+        Some(unsafe { ban.read() })
+    }
+
+    fn keep_ban(&mut self, source: Address, ban: Ban) -> bool {
+        maps::BANNED.insert(source.words(), ban, 0).is_ok()
+    }
+}

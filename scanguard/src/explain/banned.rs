@@ -1,0 +1,75 @@
+//! Contacts that are refused because of who makes them, or of what they are made by.
+
+use scanguard_common::cause::Cause;
+
+use super::topic::{Lesson, Topic};
+
+const REFUSES: &str = "It refuses new contacts and nothing else. Connections that exist go on, and so does everything \
+    that this host has begun; published ports stay open, and whoever is on the allowlist is not refused.";
+
+/// What falls into this group.
+pub(super) static TOPICS: &[Topic] = &[
+    Topic {
+        cause: Cause::DecoyPort,
+        title: "A decoy was touched",
+        aliases: &["decoy", "honeypot"],
+        what: &[
+            "A SYN or a datagram to a port that the operator has named as a decoy, and where nothing is. Nobody \
+             who knows this host has any reason to try it.",
+        ],
+        lesson: Lesson::Words,
+        tools: &["nmap -Pn -sS -p 23 HOST"],
+        verdict: &["It is dropped, and weighs as much against its source as three closed ports."],
+    },
+    Topic {
+        cause: Cause::ToolSignature,
+        title: "Made by a known tool",
+        aliases: &["signature", "tool"],
+        what: &[
+            "A first packet whose header has values that only one program writes: scanners make their packets \
+             by themselves, and save themselves the trouble of looking like an operating system.",
+        ],
+        lesson: Lesson::Words,
+        tools: &["nmap -Pn -sS -p 22 HOST", "masscan -p 22 HOST"],
+        verdict: &[
+            "It is dropped, also where a program listens, and weighs as much against its source as four \
+             closed ports. An address can be forged, so one such packet alone bans nobody unless the operator \
+             has chosen so.",
+        ],
+    },
+    Topic {
+        cause: Cause::Banned,
+        title: "A banned source comes back",
+        aliases: &["ban"],
+        what: &["A new contact of a source that has scanned this host. How its score came about is told by \
+             `scanguard explain ADDRESS`; who is banned, by `scanguard ban list`."],
+        lesson: Lesson::Words,
+        tools: &["nmap -Pn -sS -p 1-100 HOST", "nmap -Pn -sT -p 22 HOST"],
+        verdict: &[
+            REFUSES,
+            "A ban ends by itself, after ten minutes the first time, and twice as long each time after. \
+             `scanguard ban remove ADDRESS` lifts it.",
+        ],
+    },
+    Topic {
+        cause: Cause::Denied,
+        title: "A source that the operator has banned",
+        aliases: &["denied-source"],
+        what: &["A new contact from a prefix that was banned by `scanguard ban add`."],
+        lesson: Lesson::Words,
+        tools: &["nmap -Pn -sT -p 22 HOST"],
+        verdict: &[REFUSES],
+    },
+    Topic {
+        cause: Cause::PingSilenced,
+        title: "A ping that is not answered",
+        aliases: &["silent-ping", "ping-sweep"],
+        what: &["An echo request, by which anybody finds out that this host is up."],
+        lesson: Lesson::Words,
+        tools: &["ping -c 1 HOST", "nmap -sn -PE HOST"],
+        verdict: &[
+            "Pings are answered unless the operator has chosen otherwise, because people look for faults \
+             with them. Here it was chosen that they are not.",
+        ],
+    },
+];

@@ -1,0 +1,99 @@
+//! What every pinned map must look like.
+
+use std::net::Ipv6Addr;
+
+use anyhow::Context as _;
+use aya::maps::MapType;
+use aya::maps::lpm_trie::Key;
+use scanguard_common::ban::Ban;
+use scanguard_common::closed::Refused;
+use scanguard_common::count::{CAUSES_PER_INTERFACE, Notes, Tally};
+use scanguard_common::event::EventGate;
+use scanguard_common::evidence::{Knock, Source, Trail};
+use scanguard_common::policy::PortRule;
+use scanguard_common::recall::Recalled;
+use scanguard_common::schema::{
+    DOOR_PLACES, EVENT_GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, Listed, MAX_BANS, MAX_FLOWS,
+    MAX_INTERFACES, MAX_PREFIXES, MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES, MAX_TRAILS, PORTS,
+    RECALL_PLACES, REFUSED_PLACES, Rules,
+};
+use scanguard_common::speech::{Flow, Listened, Spoken};
+use scanguard_common::stray::Budget;
+
+use super::{ALLOWED, BANNED, COUNTS, DENIED, EVENTS, INTERFACES, NOTES, PORT_RULES, RULES, SCHEMA};
+use super::{SOURCES, SPARED, TRAILS, info};
+use crate::pin::Pins;
+
+/// What a pinned map must look like.
+struct Shape {
+    name: &'static str,
+    kind: MapType,
+    key: usize,
+    value: usize,
+    entries: u32,
+}
+
+pub(super) const ADDRESS: usize = size_of::<Ipv6Addr>();
+const INDEX: usize = size_of::<u32>();
+const PREFIX: usize = size_of::<Key<[u8; ADDRESS]>>();
+
+const fn shape(name: &'static str, kind: MapType, sizes: (usize, usize), entries: u32) -> Shape {
+    Shape { name, kind, key: sizes.0, value: sizes.1, entries }
+}
+
+const fn array<V>(name: &'static str, entries: u32) -> Shape {
+    shape(name, MapType::Array, (INDEX, size_of::<V>()), entries)
+}
+
+const fn per_processor<V>(name: &'static str, entries: u32) -> Shape {
+    shape(name, MapType::PerCpuArray, (INDEX, size_of::<V>()), entries)
+}
+
+const fn by_address<V>(name: &'static str, kind: MapType, entries: u32) -> Shape {
+    shape(name, kind, (ADDRESS, size_of::<V>()), entries)
+}
+
+const SHAPES: [Shape; 22] = [
+    array::<u32>(SCHEMA, 1),
+    array::<Rules>(RULES, 1),
+    array::<PortRule>(PORT_RULES, PORTS),
+    array::<Interface>(INTERFACES, MAX_INTERFACES),
+    per_processor::<Tally>(COUNTS, MAX_INTERFACES * CAUSES_PER_INTERFACE),
+    per_processor::<Notes>(NOTES, 1),
+    per_processor::<EventGate>("EVENT_GATES", EVENT_GATES),
+    shape(EVENTS, MapType::RingBuf, (0, 0), EVENT_RING_BYTES),
+    by_address::<Budget>("STRAYS", MapType::LruHash, MAX_STRAY_SOURCES),
+    by_address::<Budget>("RESETS", MapType::LruHash, MAX_STRAY_SOURCES),
+    shape("FLOWS", MapType::LruHash, (size_of::<Flow>(), size_of::<Spoken>()), MAX_FLOWS),
+    per_processor::<u64>("FLOW_CACHE", FLOW_CACHE_SLOTS),
+    per_processor::<Recalled>("RECALLED", RECALL_PLACES),
+    array::<Listened>("LISTENED", PORTS),
+    array::<Refused>("REFUSED", REFUSED_PLACES),
+    shape(ALLOWED, MapType::LpmTrie, (PREFIX, size_of::<Listed>()), MAX_PREFIXES),
+    shape(DENIED, MapType::LpmTrie, (PREFIX, size_of::<Listed>()), MAX_PREFIXES),
+    by_address::<Ban>(BANNED, MapType::Hash, MAX_BANS),
+    by_address::<u32>(SPARED, MapType::Hash, MAX_SPARED),
+    by_address::<Source>(SOURCES, MapType::LruHash, MAX_SOURCES),
+    by_address::<Trail>(TRAILS, MapType::LruHash, MAX_TRAILS),
+    array::<Knock>("DOOR", DOOR_PLACES),
+];
+
+/// The names of all maps that are pinned and shared.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    SHAPES.iter().map(|shape| shape.name)
+}
+
+/// Makes sure that every map is there, and has the shape that our programs expect.
+pub(crate) fn check(pins: &Pins) -> anyhow::Result<()> {
+    for shape in &SHAPES {
+        let path = pins.map(shape.name);
+        let info = info(pins, &path)?;
+        let kind = info.map_type().with_context(|| format!("asking what {} is", path.display()))?;
+        let is = (kind, info.key_size() as usize, info.value_size() as usize, info.max_entries());
+        let should = (shape.kind, shape.key, shape.value, shape.entries);
+        if is != should {
+            return Err(pins.broken(&path, "is not a map of ours").into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! What is known of sources: evidence, bans, and who is never banned.
+
+use std::net::IpAddr;
+
+use anyhow::Context as _;
+use aya::maps::{HashMap, MapData, MapError};
+use scanguard_common::ban::Ban;
+use scanguard_common::evidence::{Source, Trail};
+
+use super::{AddressKey, Maps, Wire, is_absent};
+use crate::prefix::{address, mapped};
+
+impl Maps {
+    /// Every source under observation, with the evidence about it.
+    pub(crate) fn sources(&self) -> anyhow::Result<Vec<(IpAddr, Source)>> {
+        entries(&self.sources).context("reading the map SOURCES")
+    }
+
+    /// The evidence about one source, if it is under observation.
+    pub(crate) fn source(&self, source: IpAddr) -> anyhow::Result<Option<Source>> {
+        found(self.sources.get(&mapped(source), 0)).context("reading the map SOURCES")
+    }
+
+    /// The latest contacts of one source.
+    pub(crate) fn trail(&self, source: IpAddr) -> anyhow::Result<Option<Trail>> {
+        found(self.trails.get(&mapped(source), 0)).context("reading the map TRAILS")
+    }
+
+    /// Every ban, those that have expired included.
+    pub(crate) fn bans(&self) -> anyhow::Result<Vec<(IpAddr, Ban)>> {
+        entries(&self.banned).context("reading the map BANNED")
+    }
+
+    /// The last ban of one source.
+    pub(crate) fn ban(&self, source: IpAddr) -> anyhow::Result<Option<Ban>> {
+        found(self.banned.get(&mapped(source), 0)).context("reading the map BANNED")
+    }
+
+    /// Lifts a ban and forgets it: whether there was one.
+    pub(crate) fn lift(&mut self, source: IpAddr) -> anyhow::Result<bool> {
+        match self.banned.remove(&mapped(source)) {
+            Ok(()) => Ok(true),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(error).with_context(|| format!("lifting the ban of {source}")),
+        }
+    }
+
+    /// Every address that is never banned.
+    pub(crate) fn spared(&self) -> anyhow::Result<Vec<IpAddr>> {
+        self.spared
+            .keys()
+            .map(|key| Ok(address(key?)))
+            .collect::<Result<_, MapError>>()
+            .context("reading the map SPARED")
+    }
+
+    /// Never bans exactly these addresses.
+    pub(crate) fn spare(&mut self, addresses: &[IpAddr]) -> anyhow::Result<()> {
+        for gone in self.spared()?.iter().filter(|spared| !addresses.contains(spared)) {
+            self.spared.remove(&mapped(*gone)).with_context(|| format!("sparing {gone} no longer"))?;
+        }
+        for address in addresses {
+            self.spared.insert(mapped(*address), 1, 0).with_context(|| format!("sparing {address}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn entries<T: Copy>(map: &HashMap<MapData, AddressKey, Wire<T>>) -> Result<Vec<(IpAddr, T)>, MapError>
+where
+    Wire<T>: aya::Pod,
+{
+    map.iter().map(|entry| entry.map(|(key, Wire(value))| (address(key), value))).collect()
+}
+
+fn found<T>(result: Result<Wire<T>, MapError>) -> Result<Option<T>, MapError> {
+    match result {
+        Ok(Wire(value)) => Ok(Some(value)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
