@@ -215,6 +215,8 @@ fn packet_from(source: [u8; 4]) -> Packet {
 /// What two probes and a connection leave, for the tests of how it is shown.
 #[cfg(test)]
 pub(crate) fn example() -> Report {
+    use scanguard_common::evidence::Kind;
+
     let packet = packet_from([192, 0, 2, 1]);
     let [first, last] = [Nanos(Nanos::SECOND), Nanos(5 * Nanos::SECOND / 2)];
     let mut report = Report { unasked: 2, ..Report::default() };
@@ -224,6 +226,15 @@ pub(crate) fn example() -> Report {
         report.drop_of(&packet, cause, now);
     }
     report.lose(&packet, Cause::TcpXmas, last);
+    report.tell(Came::Banned(Banned {
+        source: packet.sender(),
+        at: last,
+        seconds: 600,
+        kind: Kind::Forged,
+        cause: Cause::TcpXmas,
+        contacts: [3, 2, 1],
+        score: 7_098,
+    }));
     report.count_incoming(Cause::InConnection, 60);
     report.count_outgoing(None, 60);
     report

@@ -165,6 +165,7 @@ fn sentences(report: &Report) -> Vec<String> {
         0 => "conversations would have lost nothing".to_owned(),
         lost => format!("conversations would have lost {lost} packets"),
     });
+    let banned: u64 = report.losses().iter().filter_map(|(_, loss)| loss.causes.get(&Cause::Banned)).sum();
     let mut count = |number: u64, what: &str| {
         if number > 0 {
             sentences.push(format!("{number} {what}"));
@@ -172,6 +173,7 @@ fn sentences(report: &Report) -> Vec<String> {
     };
     let more = |rows: usize| rows.saturating_sub(ROWS) as u64;
     count(more(report.sources().len()), "sources more; --json lists them");
+    count(banned, "of these losses were of sources that were banned, which begin nothing any more");
     count(more(report.bans().len()), "bans more; --json lists them");
     count(more(report.losses().len()), "conversations more would have lost something; --json lists them");
     count(report.others, "drops more were of sources that sent too little to be listed");
@@ -342,6 +344,9 @@ in-connection  pass          1     60
 SOURCE     DROPPED  FIRST                        LAST                         CAUSES
 192.0.2.1        2  1970-01-01T00:00:01.000000Z  1970-01-01T00:00:02.500000Z  tcp-null 1, tcp-xmas 1
 
+BANNED     SINCE                        SECONDS  LAST CONTACT       CONTACTS  FAILED  SCORE
+192.0.2.1  1970-01-01T00:00:02.500000Z      600  forged (tcp-xmas)         3       2   6.93
+
 CONVERSATION   WITH             SINCE                        WOULD HAVE LOST
 192.0.2.2:443  192.0.2.1:40000  1970-01-01T00:00:02.500000Z  tcp-xmas 1
 
@@ -360,8 +365,9 @@ conversations would have lost 1 packets
 {"kind":"total","action":"drop","packets":2,"bytes":108}
 {"kind":"total","action":"pass","packets":1,"bytes":60}
 {"kind":"source","source":"192.0.2.1","dropped":2,"causes":{"tcp-null":1,"tcp-xmas":1},"first":"1970-01-01T00:00:01.000000Z","last":"1970-01-01T00:00:02.500000Z"}
+{"kind":"ban","source":"192.0.2.1","since":"1970-01-01T00:00:02.500000Z","seconds":600,"contact":"forged","cause":"tcp-xmas","contacts":3,"failed":2,"answered":1,"score":6.931640625}
 {"kind":"loss","remote":"192.0.2.1","remote_port":40000,"local":"192.0.2.2","local_port":443,"since":"1970-01-01T00:00:02.500000Z","causes":{"tcp-xmas":1}}
-{"kind":"capture","packets":6,"left":1,"unasked":2,"within":0,"unsupported":0,"other_drops":0,"other_losses":0,"first":"1970-01-01T00:00:01.000000Z","last":"1970-01-01T00:00:02.500000Z","kernel_alike":null,"kernel_unshown":null}
+{"kind":"capture","packets":6,"left":1,"unasked":2,"within":0,"unsupported":0,"other_drops":0,"other_bans":0,"unbanned":0,"other_losses":0,"first":"1970-01-01T00:00:01.000000Z","last":"1970-01-01T00:00:02.500000Z","kernel_alike":null,"kernel_unshown":null}
 "#;
         assert_eq!(shown(&example(), true), expected);
     }

@@ -68,10 +68,14 @@ fn a_port_is_closed_if_its_answer_says_so_and_open_if_that_does() {
             arrives(40_002, 80, "S", 7),
             leaves(80, 40_002, "SA", 9),
             arrives(40_003, 82, "S", 7),
+            (5_000, arrives(40_004, 81, "S", 7).1),
+            leaves(81, 40_004, "RA", 0),
+            (6_000, arrives(40_005, 81, "S", 7).1),
         ],
         "",
     );
-    expect(&run, &[("closed-port", 2), ("new-connection", 2)]);
+    let (open, closed) = (("new-connection", 2), ("closed-port", 1));
+    expect(&run, &[open, ("unproven-port", 3), ("reset-silenced", 1), closed]);
     assert_eq!(run.capture("unasked"), 1, "the closed port would not have been asked");
     assert_eq!(run.sources(), [(OUTSIDE_V4.to_string().as_str(), 2)]);
 }
@@ -90,8 +94,9 @@ fn a_service_that_restarts_is_no_closed_port() {
         ],
         "",
     );
+    let refused = [("unproven-port", 1), ("reset-silenced", 1)];
     // Refused while it was remembered, and closed after five minutes.
-    expect(&run, &[("new-connection", 1), ("in-connection", 1), ("recent-port", 1), ("closed-port", 1)]);
+    expect(&run, &[("new-connection", 1), ("in-connection", 1), ("recent-port", 1), refused[0], refused[1]]);
 }
 
 #[test]
@@ -159,10 +164,62 @@ fn refusals_are_judged_at_the_second_door() {
     let asked = Frame::between(OUT, OWN).udp(40_000, 161).build();
     let frames = [(1, asked), (1, unreachable)];
     let run = judged(&frames, "");
-    expect(&run, &[("udp", 1), ("unreachable-silenced", 1)]);
+    expect(&run, &[("unproven-port", 1), ("unreachable-silenced", 1)]);
     assert_eq!(run.sources(), [(OUTSIDE_V4.to_string().as_str(), 1)], "it was kept from whoever asked");
     let policy = write(b"closed_ports = \"pass\"");
-    expect(&judged(&frames, &format!("--policy {}", policy.path().display())), &[("udp", 1)]);
+    expect(&judged(&frames, &format!("--policy {}", policy.path().display())), &[("unproven-port", 1)]);
+}
+
+#[test]
+fn a_udp_port_that_answers_is_bound_until_it_is_refused() {
+    let asked = |from| Frame::between(OUT, OWN).udp(from, 53).build();
+    let answer = Frame::between(OWN, OUT).udp(53, 40_000).build();
+    let run = judged(&[(1, asked(40_000)), (1, answer), (1, asked(40_001))], "");
+    expect(&run, &[("udp", 2)]);
+}
+
+/// Six closed ports at once: the fifth is one too many for a balanced judgement.
+fn closed_ports_of_one_source() -> Vec<(u64, Vec<u8>)> {
+    (100..106).flat_map(|port| [arrives(40_000, port, "S", 7), leaves(port, 40_000, "RA", 0)]).collect()
+}
+
+#[test]
+fn a_ban_refuses_new_contacts_for_ten_minutes_and_nothing_else() {
+    let old = [arrives(50_000, 80, "PA", 7), leaves(80, 50_000, "PA", 9)];
+    let new = |port| [arrives(50_001, port, "S", 7), leaves(port, 50_001, "SA", 9)];
+    let mut frames: Vec<_> = old.iter().cloned().chain(closed_ports_of_one_source()).collect();
+    frames.extend(old);
+    frames.extend(new(81).into_iter().chain(new(443)));
+    frames.extend([arrives(50_001, 81, "A", 8), leaves(81, 50_001, "PA", 10)]);
+    frames.push((601_000, arrives(50_002, 81, "S", 7).1));
+    let policy = write(b"public = [\"tcp/443\"]");
+    let run = judged(&frames, &format!("--policy {}", policy.path().display()));
+    let [unproven, silenced] = [("unproven-port", 5), ("reset-silenced", 5)];
+    expect(&run, &[("in-connection", 2), ("new-connection", 2), ("banned", 2), unproven, silenced]);
+    let bans = run.bans();
+    let [ban] = bans.as_slice() else { panic!("{bans:?}") };
+    assert_eq!((&ban["source"], &ban["seconds"]), (&OUTSIDE_V4.to_string().into(), &600.into()), "{ban}");
+    assert_eq!((&ban["contact"], &ban["cause"]), (&"closed".into(), &"reset-silenced".into()), "{ban}");
+    assert_eq!((&ban["failed"], &ban["answered"]), (&5.into(), &0.into()), "{ban}");
+    assert_eq!(run.losses().len(), 1, "the conversation with port 81: {:?}", run.losses());
+    // Four: the refusal of the sixth port, and all that follows the SYN to port 81.
+    assert_eq!(run.capture("unasked"), 4);
+}
+
+#[test]
+fn who_is_allowed_is_not_banned_and_nobody_is_where_that_is_off() {
+    for policy in [format!("allow = [\"{OUTSIDE_V4}\"]"), "preset = \"off\"".to_owned()] {
+        let policy = write(policy.as_bytes());
+        let run = judged(&closed_ports_of_one_source(), &format!("--policy {}", policy.path().display()));
+        assert!(run.bans().is_empty(), "{:?}", run.bans());
+    }
+    let policy = write(b"preset = \"tolerant\"");
+    let run = judged(&closed_ports_of_one_source(), &format!("--policy {}", policy.path().display()));
+    assert!(run.bans().is_empty(), "nine closed ports are one too many: {:?}", run.bans());
+    let policy = write(b"ping = \"silent\"\ndecoys = [\"tcp/23\"]");
+    let ping = (1, Frame::between(OUT, OWN).icmp(8, 0).build());
+    let run = judged(&[ping, arrives(40_000, 23, "S", 7)], &format!("--policy {}", policy.path().display()));
+    expect(&run, &[("ping-silenced", 1), ("decoy-port", 1)]);
 }
 
 #[test]
@@ -183,7 +240,7 @@ fn a_gateway_knows_of_the_hosts_behind_it_only_what_they_say() {
     ];
     expect(
         &judged(&frames, "--gateway"),
-        &[("maybe-translated", 1), ("reset-silenced", 1), ("tcp-xmas", 1), ("in-flow", 1)],
+        &[("unproven-port", 1), ("reset-silenced", 1), ("tcp-xmas", 1), ("in-flow", 1)],
     );
 }
 

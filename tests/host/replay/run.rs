@@ -66,6 +66,11 @@ impl Run {
         lines.map(|line| (line["source"].as_str().expect("an address"), number(&line["dropped"]))).collect()
     }
 
+    /// Who would have been banned, and why.
+    pub(super) fn bans(&self) -> Vec<&Value> {
+        self.kind("ban").collect()
+    }
+
     /// What conversations would have lost.
     pub(super) fn losses(&self) -> Vec<String> {
         self.kind("loss").map(ToString::to_string).collect()
