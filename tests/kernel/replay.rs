@@ -21,7 +21,8 @@ const LOCAL: &str = "--local 10.77.0.1 fd77::1 fe80::77:ff:fe00:1";
 #[test]
 fn the_program_in_the_kernel_agrees_on_the_kept_capture() -> Result<()> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/scans.pcap");
-    for choice in ["", "--gateway"] {
+    let policy = format!("--policy {}", file.with_extension("toml").display());
+    for choice in ["", "--gateway", &policy] {
         let (_, [alike, unshown, unasked, packets]) = replay(&file, &format!("{LOCAL} {choice}"))?;
         ensure!(
             alike + unasked + unshown == packets,

@@ -13,6 +13,8 @@ use crate::shell;
 /// The capture that is kept in the repository, and the host that it was recorded at.
 const CAPTURE: &str = "tests/data/scans.pcap";
 const LOCAL: [&str; 3] = ["--local", "10.77.0.1", "fd77::1"];
+/// Its services: whoever scans it and works with it from one address is banned, and still may use them.
+const POLICY: [&str; 2] = ["--policy", "tests/data/scans.toml"];
 
 /// Says why nothing can be guarded here, and shows what would have been dropped of a recorded scan instead. Fails when
 /// that is nothing, or when something legitimate would have been harmed.
@@ -25,6 +27,7 @@ pub(crate) fn show(scanguard: &Path, reason: &str, out: &mut dyn Write) -> Resul
     )?;
     let mut words = vec!["replay", CAPTURE];
     words.extend(LOCAL);
+    words.extend(POLICY);
     writeln!(out, "$ scanguard {}", words.join(" "))?;
     writeln!(out, "{}", run(scanguard, &words)?)?;
     words.push("--json");
