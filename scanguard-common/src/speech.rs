@@ -46,6 +46,11 @@ impl Flow {
         Flow::new((packet.destination, destination), (packet.source, source), packet.transport.protocol)
     }
 
+    /// This side of it.
+    pub fn local(&self) -> (Address, Port) {
+        (self.local, Port(self.local_port))
+    }
+
     /// The protocol.
     pub fn protocol(&self) -> IpProtocol {
         // It was made from eight bits.

@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::command::{allow, attach, detach, events, explain, run, stats, status};
+use crate::command::{allow, attach, detach, events, explain, replay, run, stats, status};
 use crate::exit::Exit;
 use crate::log;
 use crate::output::Output;
@@ -37,6 +37,7 @@ enum Command {
     Events(events::Args),
     Allow(allow::Args),
     Explain(explain::Args),
+    Replay(replay::Args),
 }
 
 impl Cli {
@@ -60,6 +61,7 @@ impl Cli {
             Command::Events(args) => args.run(output, stop).await,
             Command::Allow(args) => args.run(output).await,
             Command::Explain(args) => args.run(output),
+            Command::Replay(args) => args.run(output, stop).await,
         }
     }
 }

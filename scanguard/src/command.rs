@@ -5,6 +5,7 @@ pub(crate) mod attach;
 pub(crate) mod detach;
 pub(crate) mod events;
 pub(crate) mod explain;
+pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod stats;
 pub(crate) mod status;

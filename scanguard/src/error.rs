@@ -1,7 +1,8 @@
 //! What can go wrong in a way that the caller can do something about. Each message names the thing, and ends
 //! with the remedy.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use scanguard_common::schema::{MAX_INTERFACES, MAX_PREFIXES, SCHEMA};
 
@@ -214,6 +215,70 @@ pub enum Error {
     )]
     ListFull(String),
 
+    /// A capture that cannot be read at all.
+    #[error("{}: cannot be read ({why}); name a pcap or pcapng file", path.display())]
+    UnreadableCapture {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        why: String,
+    },
+
+    /// A capture that ends in the middle, or becomes senseless.
+    #[error(
+        "{}: is damaged at byte {at}: {why}; what is told is of the {packets} packets before that", path.display()
+    )]
+    DamagedCapture {
+        /// The file.
+        path: PathBuf,
+        /// Where the part begins that could not be read.
+        at: u64,
+        /// What is wrong there.
+        why: String,
+        /// How many packets could be read.
+        packets: u64,
+    },
+
+    /// A file that is no capture, or one of a network that is not understood.
+    #[error(
+        "{}: {what}; replay reads pcap and pcapng of Ethernet, raw IP, BSD loopback and Linux cooked captures, and \
+         `editcap` converts other formats", path.display()
+    )]
+    UnsupportedCapture {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+    },
+
+    /// Whose traffic it is was not said.
+    #[error("whose capture it is must be known; name the addresses of the guarded host by --local CIDR")]
+    NoLocalAddress,
+
+    /// A policy that cannot be read or understood.
+    #[error("{}: {why}; a policy is TOML: closed_ports = \"…\", allow = [\"CIDR\", …], preset = \"…\", public = [\"tcp/443\", …], \
+         decoys = [\"tcp/23\", …], ping = \"answer\" or \"silent\"", path.display())]
+    InvalidPolicy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+
+    /// Engine and kernel judge a frame differently.
+    #[error(
+        "frame {number}: the engine says {engine}, and the program in the kernel (Linux {kernel}) does not; please \
+         report it with the capture"
+    )]
+    Disagreement {
+        /// Which frame of the capture, from 1.
+        number: u64,
+        /// What the engine says.
+        engine: String,
+        /// The release that runs.
+        kernel: String,
+    },
+
     /// Not on the allowlist.
     #[error("{0}: is not on the allowlist; `scanguard allow list` shows it")]
     NotAllowed(String),
@@ -224,6 +289,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// What it means that a capture could not be read.
+    pub(crate) fn unreadable_capture(path: &Path, error: &io::Error) -> Error {
+        Error::UnreadableCapture { path: path.into(), why: error.to_string() }
+    }
+
     /// The code that the process ends with.
     pub fn exit(&self) -> Exit {
         match self {
@@ -248,6 +318,12 @@ impl Error {
             Error::TooManyInterfaces(_) | Error::ListFull(_) => Exit::Full,
             Error::NotAllowed(_) => Exit::NotAllowed,
             Error::NotBanned(_) => Exit::NotBanned,
+            Error::UnreadableCapture { .. } => Exit::UnreadableCapture,
+            Error::DamagedCapture { .. } => Exit::DamagedCapture,
+            Error::UnsupportedCapture { .. } => Exit::UnsupportedCapture,
+            Error::NoLocalAddress => Exit::NoLocalAddress,
+            Error::InvalidPolicy { .. } => Exit::InvalidPolicy,
+            Error::Disagreement { .. } => Exit::Disagreement,
         }
     }
 }

@@ -5,7 +5,7 @@
 //! `privilege`, `interface`, `bpffs`, `lock` and `pin` before it touches anything, and [`program`] loads what
 //! runs in the kernel. Nothing of what is guarded is remembered here: `guarded` asks the pinned links and the
 //! network interfaces each time, `maps` the counters and the allowlist, `events` the ring buffer. `show` writes
-//! the answers as tables or as JSON, `explain` teaches. What fails in a way that the caller can mend is an
+//! the answers as tables or as JSON, `explain` teaches, `replay` runs the engine over what `capture` reads. What fails in a way that the caller can mend is an
 //! [`error::Error`], and ends the process with its own [`exit::Exit`] code.
 
 pub mod cli;
@@ -16,6 +16,7 @@ pub mod program;
 pub mod stop;
 
 mod bpffs;
+mod capture;
 mod clock;
 mod command;
 mod egress;
@@ -37,6 +38,7 @@ mod pin;
 mod prefix;
 mod privilege;
 mod redirected;
+mod replay;
 mod show;
 mod stats;
 mod translation;

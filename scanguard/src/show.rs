@@ -2,6 +2,7 @@
 
 pub(crate) mod allowlist;
 pub(crate) mod event;
+mod replay;
 pub(crate) mod stats;
 pub(crate) mod status;
 mod table;

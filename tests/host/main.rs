@@ -8,6 +8,7 @@ mod hostile;
 mod questions;
 mod refusal;
 mod regressions;
+mod replay;
 mod signatures;
 mod truncation;
 mod watched;

@@ -21,6 +21,7 @@ mod messages;
 mod portable;
 mod readme;
 mod refusals;
+mod replay;
 mod scanners;
 mod scans;
 mod scoreboard;

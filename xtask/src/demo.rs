@@ -1,11 +1,14 @@
 //! Shows the main job: what a scanner learns of a host before and after `scanguard attach`.
 //!
+//! Where privileges for BPF are missing, it shows the same engine at work on a recorded capture.
+//!
 //! There is little to clean up, even after `kill -9`: the programs started here die with this one, and the hosts of
 //! the laboratory, with all that is attached and pinned there, are gone when nobody holds them.
 
 mod counters;
 mod interrupt;
 mod promise;
+mod recorded;
 mod scan;
 mod session;
 mod table;
@@ -29,26 +32,39 @@ const OPEN: [u16; 3] = [22, 80, 443];
 /// Ports where nothing does.
 const CLOSED: [u16; 3] = [25, 3306, 8080];
 
-/// Runs the demo with this scanguard, as root. Fails when that did not show what scanguard promises.
+/// Runs the demo with this scanguard: in a laboratory as root, or over a recorded capture where there are no privileges
+/// for that. Fails when it did not show what scanguard promises.
 pub(crate) fn run(scanguard: &Path) -> Result<ExitCode> {
-    require_all_it_takes()?;
+    let missing = match Root::find() {
+        Ok(root @ Root::Already) => root.obstacle(),
+        Ok(Root::Sudo) => Some("not root, though sudo would do".to_owned()),
+        Err(reason) => Some(reason),
+    };
+    run_as_far_as_permitted(scanguard, missing.as_deref())
+}
+
+/// Runs the demo in the laboratory unless it is said what privileges are missing for that.
+pub(crate) fn run_as_far_as_permitted(scanguard: &Path, missing: Option<&str>) -> Result<ExitCode> {
     let scanguard =
         scanguard.canonicalize().with_context(|| format!("looking for {}", scanguard.display()))?;
-    match show(&scanguard, &mut stdout().lock()) {
+    let out = &mut stdout().lock();
+    let shown = match missing {
+        Some(reason) => recorded::show(&scanguard, reason, out),
+        None => require_tools().and_then(|()| show(&scanguard, out)),
+    };
+    match shown {
         // Whoever closed the pipe has seen enough.
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
         result => result.map(|()| ExitCode::SUCCESS),
     }
 }
 
-fn require_all_it_takes() -> Result<()> {
+fn require_tools() -> Result<()> {
     let tools = ["ip", "nmap", "curl", "bpftool"];
     if let Some(missing) = tools.into_iter().find(|tool| shell::find(tool).is_none()) {
         bail!("the demo needs {missing}, which is not installed: `cargo xtask setup` does that");
     }
-    let Ok(Root::Already) = Root::find() else { bail!("the demo needs root: run it with sudo") };
-    let Some(obstacle) = Root::Already.obstacle() else { return Ok(()) };
-    bail!("{obstacle}; run the demo on the machine itself, or in a privileged container")
+    Ok(())
 }
 
 fn show(scanguard: &Path, out: &mut dyn Write) -> Result<()> {

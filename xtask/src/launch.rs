@@ -3,21 +3,28 @@
 use std::env;
 use std::process::{ExitCode, Stdio};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 
 use crate::root::Root;
 use crate::setup::Extent;
-use crate::{demo, setup, shell};
+use crate::{demo, setup, shell, toolchain};
 
-/// Sets up, builds scanguard as it is released, and runs the demo with it, as root.
+/// Sets up, builds scanguard as it is released, and runs the demo with it, as root if that can be had.
 pub(crate) fn run() -> Result<ExitCode> {
-    let root = Root::find().map_err(|reason| anyhow!("the demo needs root: {reason}"))?;
+    let root = Root::find();
     setup::as_far_as_possible(Extent::Everyday);
-    shell::run(&mut shell::cargo(["build", "--release", "--package", "scanguard"]))?;
+    let mut build = shell::cargo(["build", "--release", "--package", "scanguard"]);
+    if let (Err(_), Err(reason)) = (&root, toolchain::find()) {
+        // Nothing will be loaded, so the rest does without.
+        println!("the program for the kernel is not built: {reason}");
+        build.env(toolchain::SKIP, "1");
+    }
+    shell::run(&mut build)?;
     let scanguard = shell::built("release")?.join("scanguard");
     match root {
-        Root::Already => demo::run(&scanguard),
-        Root::Sudo => {
+        Err(reason) => demo::run_as_far_as_permitted(&scanguard, Some(&reason)),
+        Ok(Root::Already) => demo::run(&scanguard),
+        Ok(root @ Root::Sudo) => {
             let xtask = env::current_exe().context("asking where this program is")?;
             let words = [&xtask, &scanguard].map(|path| path.to_string_lossy().into_owned());
             let mut again = root.command([words[0].as_str(), "demo", "--scanguard", &words[1]]);

@@ -8,6 +8,7 @@ use std::fs;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
+use nix::unistd::Uid;
 
 use crate::root::Root;
 use crate::setup::Extent;
@@ -38,6 +39,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         ("host", host(&targets, &program)?),
         ("kernel", kernel(&targets, &program)?),
         ("demo", demo(&program)?),
+        ("demo without privileges", demo_without_privileges()?),
         ("vm", virtual_machines(&program)),
     ];
     println!();
@@ -121,20 +123,42 @@ fn demo(program: &Result<(), String>) -> Result<Outcome> {
     let folder = shell::built("debug")?;
     let words = ["xtask", "scanguard"].map(|program| folder.join(program).to_string_lossy().into_owned());
     let mut command = root.command([words[0].as_str(), "demo", "--scanguard", &words[1]]);
-    println!("$ {}", shell::show(&command));
-    let output =
-        command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("starting the demo")?;
-    let shown = String::from_utf8_lossy(&output.stdout);
-    print!("{shown}");
+    let (shown, succeeded) = show(&mut command)?;
     let readme = shell::checkout().join("README.md");
     let readme = fs::read_to_string(&readme).with_context(|| format!("reading {}", readme.display()))?;
     let table: Vec<&str> = shown.lines().filter(|line| line.starts_with("-s")).collect();
     let is_told = |line: &&str| readme.lines().any(|told| told == *line);
-    if output.status.success() && !table.is_empty() && table.iter().all(is_told) {
+    if succeeded && !table.is_empty() && table.iter().all(is_told) {
         return Ok(Outcome::Passed);
     }
-    eprintln!("the demo ended with {}; the README has to show its table", output.status);
+    eprintln!("the demo has to succeed, and the README has to show its table");
     Ok(Outcome::Failed)
+}
+
+/// The demo where privileges for BPF are missing: where they are there, they are taken away for it.
+fn demo_without_privileges() -> Result<Outcome> {
+    const TAKE_AWAY: [&str; 3] = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
+    let take_away: &[&str] = if Uid::effective().is_root() { &TAKE_AWAY } else { &[] };
+    let folder = shell::built("debug")?;
+    let words = ["xtask", "scanguard"].map(|program| folder.join(program).to_string_lossy().into_owned());
+    let demo = [words[0].as_str(), "demo", "--scanguard", &words[1]];
+    let mut command = shell::command(take_away.iter().copied().chain(demo));
+    let (shown, succeeded) = show(&mut command)?;
+    if succeeded && shown.starts_with("Privileges for BPF are missing: ") {
+        return Ok(Outcome::Passed);
+    }
+    eprintln!("without privileges, the demo has to say so and replay a capture");
+    Ok(Outcome::Failed)
+}
+
+/// Runs a demo, and returns what it showed and whether it succeeded.
+fn show(command: &mut Command) -> Result<(String, bool)> {
+    println!("$ {}", shell::show(command));
+    let output =
+        command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("starting the demo")?;
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    print!("{shown}");
+    Ok((shown, output.status.success()))
 }
 
 /// How to run what needs root and BPF, or why that cannot be.

@@ -90,7 +90,7 @@ impl Show for Told {
     }
 }
 
-fn with_port(address: IpAddr, port: u16) -> String {
+pub(super) fn with_port(address: IpAddr, port: u16) -> String {
     match address {
         IpAddr::V4(address) => format!("{address}:{port}"),
         IpAddr::V6(address) => format!("[{address}]:{port}"),

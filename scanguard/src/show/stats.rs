@@ -92,7 +92,7 @@ impl Show for Shown<'_> {
 }
 
 /// What the action is called.
-fn action_name(action: Action) -> &'static str {
+pub(super) fn action_name(action: Action) -> &'static str {
     match action {
         Action::Pass => "pass",
         Action::Drop => "drop",

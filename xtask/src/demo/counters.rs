@@ -9,12 +9,13 @@ use serde_json::Value;
 
 /// How many packets scanguard has dropped on this host, by its own account.
 pub(crate) fn dropped(host: &Host, scanguard: &Path) -> Result<u64> {
-    total_dropped(&host.run(scanguard, ["stats", "--json"])?)
+    dropped_in(&host.run(scanguard, ["stats", "--json"])?)
 }
 
-fn total_dropped(text: &str) -> Result<u64> {
+/// How many packets were dropped, by what `scanguard stats` or `replay` wrote as JSON.
+pub(crate) fn dropped_in(text: &str) -> Result<u64> {
     let lines = text.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>();
-    let lines = lines.context("reading what `scanguard stats --json` printed")?;
+    let lines = lines.context("reading what `scanguard --json` printed")?;
     let totals = lines.iter().filter(|line| line["kind"] == "total" && line["action"] == "drop");
     totals.map(|line| line["packets"].as_u64()).sum::<Option<u64>>().context("a total is no number")
 }
@@ -55,7 +56,7 @@ mod tests {
             + &line("total", "drop", 9)
             + &line("total", "pass", 5)
             + &line("total", "drop", 3);
-        assert_eq!(total_dropped(&text).expect("that is JSON"), 12);
-        assert!(total_dropped("eth0 12").is_err());
+        assert_eq!(dropped_in(&text).expect("that is JSON"), 12);
+        assert!(dropped_in("eth0 12").is_err());
     }
 }

@@ -1,0 +1,471 @@
+//! The host behind the capture: what the kernel knew, as far as its own packets tell.
+//!
+//! All tables are as large as the program's or larger, and forget in the same way what was used longest ago.
+
+use std::cell::RefCell;
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+use scanguard_common::cause::Cause;
+use scanguard_common::classify::flags::TcpFlags;
+use scanguard_common::closed::Refused;
+use scanguard_common::evidence::Kind;
+use scanguard_common::flow::{Destination, LEARNING, Socket};
+use scanguard_common::key::{Address, spread_port};
+use scanguard_common::parse::link::{self, MacAddress};
+use scanguard_common::parse::network::IpProtocol;
+use scanguard_common::parse::transport::Port;
+use scanguard_common::parse::{Packet, quote};
+use scanguard_common::policy::Role;
+use scanguard_common::refusal::{Leaving, Refusal, leaving};
+use scanguard_common::schema::{MAX_STRAY_SOURCES, PORTS, REFUSED_PLACES};
+use scanguard_common::speech::{Flow, Listened, Spoken};
+use scanguard_common::stray::Budget;
+use scanguard_common::time::{Nanos, Seconds};
+
+use super::connection::Connection;
+use super::foresight::{Foresight, Next};
+use super::kernel::Scene;
+use super::ledger::{Came, Ledger, SEED};
+use super::local::Local;
+use super::policy::Choices;
+use crate::capture::CapturedFrame;
+
+/// What is known of the host at one moment of the capture.
+pub(super) struct Host {
+    local: Local,
+    choices: Choices,
+    foresight: Foresight,
+    /// When the capture begins, and so the guard.
+    since: Option<Nanos>,
+    now: Nanos,
+    connections: LruCache<Flow, Connection>,
+    /// Ports that have answered: whether they were open when they did last.
+    ports: LruCache<End, bool>,
+    listened: Vec<Nanos>,
+    refused: Vec<Refused>,
+    ledger: Ledger,
+    strays: RefCell<LruCache<Address, Budget>>,
+    resets: RefCell<LruCache<Address, Budget>>,
+    /// Flows of which the packet that came last was dropped.
+    hushed: LruCache<Flow, ()>,
+    /// Conversations that would not have begun, because what opens them was dropped: whether the host answered all the
+    /// same in the capture, so that what follows would not have been sent.
+    unbegun: LruCache<Flow, bool>,
+    seen: bool,
+}
+
+/// How many connections are followed, and of how many ports it is known whether they are open.
+const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(1 << 18).expect("not zero");
+/// How many flows are remembered whose last packet was dropped.
+const HUSHED: NonZeroUsize = NonZeroUsize::new(1 << 16).expect("not zero");
+const BUDGETS: NonZeroUsize = NonZeroUsize::new(MAX_STRAY_SOURCES as usize).expect("not zero");
+
+impl Host {
+    /// The host of these addresses, guarded as was chosen.
+    pub(super) fn new(local: Local, choices: Choices, foresight: Foresight) -> Host {
+        let spared = [local.clone(), choices.allowed.clone()];
+        let ledger = Ledger::new(choices.judgement, spared);
+        Host {
+            local,
+            choices,
+            foresight,
+            since: None,
+            now: Nanos::default(),
+            connections: LruCache::new(CONNECTIONS),
+            ports: LruCache::new(CONNECTIONS),
+            listened: vec![Nanos::default(); PORTS as usize],
+            refused: vec![Refused::default(); REFUSED_PLACES as usize],
+            ledger,
+            strays: RefCell::new(LruCache::new(BUDGETS)),
+            resets: RefCell::new(LruCache::new(BUDGETS)),
+            hushed: LruCache::new(HUSHED),
+            unbegun: LruCache::new(HUSHED),
+            seen: false,
+        }
+    }
+
+    /// Goes on to the next frame of the capture, and its time.
+    pub(super) fn advance(&mut self, now: Nanos) {
+        self.now = now;
+        self.since.get_or_insert(now);
+        self.foresight.advance();
+    }
+
+    /// The time of the frame.
+    pub(super) fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// What its operator chose.
+    pub(super) fn choices(&self) -> &Choices {
+        &self.choices
+    }
+
+    /// Its addresses.
+    pub(super) fn local(&self) -> &Local {
+        &self.local
+    }
+
+    /// Whether nothing was seen to leave, so that nothing is known of its connections and ports.
+    pub(super) fn is_blind(&self) -> bool {
+        !self.seen
+    }
+
+    /// Whether the flow is a conversation, now or later: this side says more in it than an answer to a SYN.
+    pub(super) fn carries(&self, flow: &Flow) -> bool {
+        let carried = self.connections.peek(flow).is_some_and(|connection| connection.carried);
+        carried || self.foresight.carries(flow)
+    }
+
+    /// Remembers that a packet of this flow was dropped: what the host answered to it, it would not have said.
+    pub(super) fn hush(&mut self, flow: &Flow) {
+        self.hushed.put(*flow, ());
+    }
+
+    /// Remembers that the flow's last packet passed.
+    pub(super) fn unhush(&mut self, flow: &Flow) {
+        if !self.hushed.is_empty() {
+            self.hushed.pop(flow);
+        }
+    }
+
+    /// Whether the flow's last packet was dropped.
+    pub(super) fn is_hushed(&self, flow: &Flow) -> bool {
+        self.hushed.contains(flow)
+    }
+
+    /// Remembers whether a packet that would begin a conversation was dropped: then what follows would not have been.
+    pub(super) fn begin(&mut self, packet: &Packet, flow: &Flow, dropped: bool) {
+        if !begins(packet) {
+            return;
+        }
+        let exists = self.connections.peek(flow).is_some_and(|connection| connection.exists(self.now));
+        if dropped && !exists {
+            self.unbegun.put(*flow, false);
+        } else if !self.unbegun.is_empty() {
+            self.unbegun.pop(flow);
+        }
+    }
+
+    /// Whether a packet that arrives would not have been sent, because it goes on with what the host would not have
+    /// said.
+    pub(super) fn would_not_come(&self, packet: &Packet, flow: &Flow) -> bool {
+        packet.transport.protocol == IpProtocol::TCP
+            && !self.unbegun.is_empty()
+            && !begins(packet)
+            && self.unbegun.peek(flow) == Some(&true)
+    }
+
+    /// Whether the host would not have said this, because what it answers was dropped. Its port is open nevertheless.
+    pub(super) fn would_not_say(&mut self, packet: &Packet, flow: &Flow) -> bool {
+        if self.unbegun.is_empty() {
+            return false;
+        }
+        let is_open = leaving(packet) == Leaving::Speech;
+        let Some(answered) = self.unbegun.get_mut(flow) else { return false };
+        *answered |= is_open;
+        if is_open {
+            self.ports.put(local_end(packet), true);
+        }
+        true
+    }
+
+    /// Holds a packet that came in, or would have, against its source, or for it.
+    pub(super) fn hold(&mut self, packet: &Packet, kind: Kind, cause: Cause) -> Came {
+        self.ledger.hold(packet, kind, cause, self.now)
+    }
+
+    /// Whether new contacts of a source are refused.
+    pub(super) fn bans(&self, source: Address) -> bool {
+        self.ledger.bans(source, self.now)
+    }
+
+    /// Remembers that the port is closed from which a reset would have left.
+    pub(super) fn remember_refusal(&mut self, cause: Cause, packet: &Packet) {
+        if cause != Cause::ResetSilenced {
+            return;
+        }
+        let (protocol, port) = (packet.transport.protocol.0, packet.transport.ports.source.0);
+        let spread = spread_port(packet.source, protocol, port, SEED);
+        if let Some(refused) = self.refused.get_mut(refused_place(spread)) {
+            *refused = Refused::at(spread, Seconds::of(self.now));
+        }
+    }
+
+    /// Whether the port that a packet is for was refused a moment ago.
+    pub(super) fn was_refused(&self, packet: &Packet) -> bool {
+        let spread = spread_of_port(packet);
+        let refused = self.refused.get(refused_place(spread));
+        refused.is_some_and(|refused| refused.lately(spread, Seconds::of(self.now)))
+    }
+
+    /// Whether connections of others are still being learned.
+    pub(super) fn is_learning(&self) -> bool {
+        self.since.is_none_or(|since| self.now.since(since) < LEARNING)
+    }
+
+    /// Learns from what arrives, whether it would have been dropped or not: at this host it was not.
+    pub(super) fn hear(&mut self, packet: &Packet, flow: &Flow) {
+        if packet.transport.protocol == IpProtocol::TCP
+            && let Some(connection) = self.connections.get_mut(flow)
+        {
+            connection.hear(packet, self.now);
+        }
+    }
+
+    /// Learns from what leaves, and remembers what the program remembers.
+    pub(super) fn say(&mut self, frame: &CapturedFrame<'_>, packet: &Packet, flow: &Flow) {
+        self.seen = true;
+        let leaving = leaving(packet);
+        if let Some(end) = refused_end(frame, packet) {
+            self.ports.put(end, false);
+        }
+        let is_tcp = packet.transport.protocol == IpProtocol::TCP;
+        match leaving {
+            Leaving::Speech => {
+                let now = self.now;
+                let connection = self.connections.get_or_insert_mut(*flow, || Connection::new(now));
+                if is_tcp && packet.transport.segment.flags.has(TcpFlags::SYN | TcpFlags::ACK) {
+                    // Where both ask at once, both accept, and nobody listens.
+                    if !connection.asks() {
+                        self.ports.put(local_end(packet), true);
+                    }
+                    if let Some(listened) =
+                        self.listened.get_mut(usize::from(packet.transport.ports.source.0))
+                    {
+                        *listened = now;
+                    }
+                }
+                if !is_tcp {
+                    self.ports.put(local_end(packet), true);
+                }
+                connection.say(packet, now);
+            }
+            Leaving::Refusal(_) | Leaving::Other => {
+                if is_tcp && let Some(connection) = self.connections.get_mut(flow) {
+                    connection.say(packet, self.now);
+                }
+            }
+        }
+    }
+
+    /// All that the program is going to ask about a frame that arrives.
+    pub(super) fn scene_of_incoming(&self, frame: &CapturedFrame<'_>, packet: Option<&Packet>) -> Scene {
+        let is_ours = packet.is_some_and(|packet| is_this_host(self.destination(frame, packet)));
+        self.scene(packet, is_ours)
+    }
+
+    /// All that the program is going to ask about a packet that leaves.
+    pub(super) fn scene_of_outgoing(&self, packet: &Packet) -> Scene {
+        let mut answered = *packet;
+        answered.turn_round();
+        self.scene(Some(&answered), self.local.contains(packet.source))
+    }
+
+    fn scene(&self, packet: Option<&Packet>, is_ours: bool) -> Scene {
+        let flow = packet.map(Flow::of_incoming);
+        let sender = packet.map_or(Address::v4([0; 4]), Packet::sender);
+        let port = packet.map_or(Port(0), |packet| packet.transport.ports.destination);
+        let asked = packet.filter(|packet| has_sockets(packet.transport.protocol));
+        let whole_at = |budgets: &RefCell<LruCache<Address, Budget>>| {
+            budgets.borrow().peek(&sender).map(|budget| bits(*budget))
+        };
+        Scene {
+            number: self.foresight.present(),
+            now: self.now,
+            flow,
+            sender,
+            port: port.0,
+            socket: asked.map_or(Socket::Absent, |packet| self.socket(packet, &Flow::of_incoming(packet))),
+            is_ours,
+            spoken: flow.and_then(|flow| self.spoken(&flow)),
+            listened: self.listened_at(port),
+            is_banned: self.bans(sender),
+            is_learning: self.is_learning(),
+            was_refused: packet.is_some_and(|packet| self.was_refused(packet)),
+            strays: whole_at(&self.strays),
+            resets: whole_at(&self.resets),
+        }
+    }
+
+    /// Which socket the segment or datagram would find.
+    ///
+    /// Of UDP, a socket is known by what it says: a port that answers is bound, until it is refused by ICMP. One that
+    /// neither answers nor is refused may be either, because Linux limits the rate of refusals; it counts as unbound,
+    /// which drops nothing.
+    pub(super) fn socket(&self, packet: &Packet, flow: &Flow) -> Socket {
+        if self.choices.policy.role == Role::Gateway {
+            return Socket::Absent; // it is for a host behind this one
+        }
+        if packet.transport.protocol == IpProtocol::UDP {
+            return if self.is_open(packet) { Socket::Listening } else { Socket::Absent };
+        }
+        let connection = self.connections.peek(flow);
+        if connection.is_some_and(|connection| connection.exists(self.now)) {
+            return Socket::Connected;
+        }
+        let is_open = self.is_open(packet);
+        match self.foresight.next(flow) {
+            Some(Next::Carries) if connection.is_none() => Socket::Connected,
+            Some(Next::Accepts) => Socket::Listening,
+            Some(Next::Refuses) if opens(packet) => Socket::Absent,
+            Some(Next::Carries | Next::Opens | Next::Refuses) | None if is_open => Socket::Listening,
+            Some(Next::Carries | Next::Opens | Next::Refuses) | None => Socket::Absent,
+        }
+    }
+
+    /// Whether the port that a packet is for was open when it answered last, or else will be when it does first.
+    fn is_open(&self, packet: &Packet) -> bool {
+        let end = aimed_at(packet);
+        self.ports.peek(&end).copied().unwrap_or_else(|| self.foresight.will_open(end))
+    }
+
+    /// For whom a frame is. Which station the host is nobody says, but its addresses are known.
+    pub(super) fn destination(&self, frame: &CapturedFrame<'_>, packet: &Packet) -> Destination {
+        let Some(station) = link::destination(frame) else { return Destination::Unknown };
+        let is_here = self.local.contains(packet.destination);
+        if is_ip_group(station) || station.is_group() && !is_here {
+            return Destination::Group;
+        }
+        if frame.is_overheard() || !is_here {
+            return Destination::OtherStation;
+        }
+        match self.choices.policy.role {
+            Role::Host => Destination::Ours,
+            Role::Gateway => Destination::OursOrTranslated,
+        }
+    }
+
+    /// When this side last spoke in a flow. What it goes on with was begun before.
+    fn spoken(&self, flow: &Flow) -> Option<Nanos> {
+        match self.connections.peek(flow) {
+            Some(connection) => Some(connection.spoken),
+            None if flow.protocol() == IpProtocol::TCP
+                && self.foresight.next(flow) == Some(Next::Carries) =>
+            {
+                Some(self.now)
+            }
+            None => None,
+        }
+    }
+
+    /// Whether this side has spoken in a flow, so lately that an answer may still come.
+    pub(super) fn has_spoken(&self, flow: &Flow) -> bool {
+        self.spoken(flow).is_some_and(|then| Spoken::at(then).counts(flow.protocol(), self.now))
+    }
+
+    /// Whether a program listened on a port a few minutes ago.
+    pub(super) fn listened_lately(&self, port: Port) -> bool {
+        Listened::at(self.listened_at(port)).lately(self.now)
+    }
+
+    /// When a program was last seen listening on a port; 0 for never.
+    fn listened_at(&self, port: Port) -> Nanos {
+        self.listened.get(usize::from(port.0)).copied().unwrap_or_default()
+    }
+
+    /// Spends on one stray of this sender.
+    pub(super) fn spend_on_stray(&self, sender: Address) -> bool {
+        self.spend(&self.strays, sender, Budget::spend)
+    }
+
+    /// Spends on one reset that answers such a segment.
+    pub(super) fn spend_on_reset(&self, peer: Address) -> bool {
+        self.spend(&self.resets, peer, Budget::spend_on_answer)
+    }
+
+    fn spend(
+        &self,
+        budgets: &RefCell<LruCache<Address, Budget>>,
+        address: Address,
+        spend: fn(Budget, Nanos) -> Option<Budget>,
+    ) -> bool {
+        let mut budgets = budgets.borrow_mut();
+        let budget = budgets.get_or_insert_mut(address, Budget::default);
+        match spend(*budget, self.now) {
+            Some(rest) => {
+                *budget = rest;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// Whether IP is sent to a group of stations by this address: to all, or to a multicast group (RFC 1112 §6.4, RFC 2464
+/// §7). Not by its group bit alone, which captures made anonymous have wherever it fell.
+fn is_ip_group(MacAddress(station): MacAddress) -> bool {
+    station == [0xff; 6] || station.starts_with(&[0x01, 0x00, 0x5e]) || station.starts_with(&[0x33, 0x33])
+}
+
+fn is_this_host(destination: Destination) -> bool {
+    match destination {
+        Destination::Ours | Destination::OursOrTranslated => true,
+        Destination::Group | Destination::OtherStation | Destination::Forwarded | Destination::Unknown => {
+            false
+        }
+    }
+}
+
+/// A budget as it lies in memory.
+fn bits(budget: Budget) -> u64 {
+    // SAFETY: it is a `repr(transparent)` record of one such number, of which every value is valid.
+    unsafe { std::mem::transmute(budget) }
+}
+
+fn opens(packet: &Packet) -> bool {
+    let flags = packet.transport.segment.flags;
+    flags.has(TcpFlags::SYN) && !flags.has(TcpFlags::ACK)
+}
+
+/// Whether a packet begins a conversation, if there is none: a SYN, a datagram, a ping.
+fn begins(packet: &Packet) -> bool {
+    match packet.transport.protocol {
+        IpProtocol::TCP => opens(packet),
+        IpProtocol::ICMP | IpProtocol::ICMPV6 => {
+            packet.transport.message.kind == packet.family.echo_request()
+        }
+        other => other == IpProtocol::UDP,
+    }
+}
+
+fn has_sockets(protocol: IpProtocol) -> bool {
+    matches!(protocol, IpProtocol::TCP | IpProtocol::UDP)
+}
+
+/// The spread of the port that a packet is for.
+pub(super) fn spread_of_port(packet: &Packet) -> u64 {
+    let (protocol, port) = (packet.transport.protocol.0, packet.transport.ports.destination.0);
+    spread_port(packet.destination, protocol, port, SEED)
+}
+
+fn refused_place(spread: u64) -> usize {
+    usize::try_from(spread % u64::from(REFUSED_PLACES)).unwrap_or_default()
+}
+
+/// A port of this host: address, protocol, number.
+pub(super) type End = (Address, u8, u16);
+
+/// The port of this host that a packet leaves from.
+pub(super) fn local_end(packet: &Packet) -> End {
+    (packet.source, packet.transport.protocol.0, packet.transport.ports.source.0)
+}
+
+/// The port of this host that a packet is for.
+fn aimed_at(packet: &Packet) -> End {
+    (packet.destination, packet.transport.protocol.0, packet.transport.ports.destination.0)
+}
+
+/// The port that a packet which leaves shows to be closed: by a reset, or by an ICMP error that quotes what came for it.
+pub(super) fn refused_end(frame: &CapturedFrame<'_>, packet: &Packet) -> Option<End> {
+    match leaving(packet) {
+        Leaving::Refusal(Refusal::ClosedPort) => Some(local_end(packet)),
+        Leaving::Refusal(Refusal::Unreachable) => {
+            let quoted = quote::flow(frame, packet)?;
+            let (address, port) = quoted.local();
+            Some((address, quoted.protocol().0, port.0))
+        }
+        Leaving::Refusal(Refusal::Stray | Refusal::Abort) | Leaving::Speech | Leaving::Other => None,
+    }
+}

@@ -1,0 +1,151 @@
+//! What sources did, and who would have been banned for it: the evidence engine over tables in memory.
+//!
+//! They are as large as the program's, and forget in the same way. Of trails only the end is kept, which is all that is
+//! told.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+use scanguard_common::ban::Ban;
+use scanguard_common::cause::Cause;
+use scanguard_common::evidence::{Contact, Entry, Kind, Knock, Source, Tables, Verdict, Weights, witness};
+use scanguard_common::key::{Address, spread, spread_port};
+use scanguard_common::parse::Packet;
+use scanguard_common::policy::Judgement;
+use scanguard_common::schema::{DOOR_PLACES, MAX_BANS, MAX_SOURCES};
+use scanguard_common::time::{Nanos, Seconds};
+
+use super::local::Local;
+
+/// The seed of all hashes. Always the same, so that a capture is judged alike whenever it is replayed.
+pub(super) const SEED: u64 = 0x243f_6a88_85a3_08d3;
+
+const SOURCES: NonZeroUsize = NonZeroUsize::new(MAX_SOURCES as usize).expect("not zero");
+
+/// The evidence of a capture.
+pub(super) struct Ledger {
+    tables: InMemory,
+    judgement: Judgement,
+}
+
+/// One ban, and what it was for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Banned {
+    /// Who, as sources are known: over IPv6 its /64.
+    pub(crate) source: Address,
+    /// When.
+    pub(crate) at: Nanos,
+    /// For how long, in seconds.
+    pub(crate) seconds: u32,
+    /// How the last contact ended.
+    pub(crate) kind: Kind,
+    /// Why its packet was dropped or passed.
+    pub(crate) cause: Cause,
+    /// How many first contacts were counted: all, those that failed, those that were answered.
+    pub(crate) contacts: [u16; 3],
+    /// The score that was reached, in units of [`Weights::UNIT`].
+    pub(crate) score: u32,
+}
+
+/// What came of a contact.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Came {
+    /// Nothing that is told.
+    Nothing,
+    /// Its source is banned from now on.
+    Banned(Banned),
+    /// It should be, but there is no room for another ban.
+    Full,
+}
+
+impl Ledger {
+    /// An empty one. The addresses are those that are never banned.
+    pub(super) fn new(judgement: Judgement, spared: [Local; 2]) -> Ledger {
+        let tables = InMemory {
+            sources: LruCache::new(SOURCES),
+            door: vec![Knock::default(); DOOR_PLACES as usize],
+            bans: HashMap::new(),
+            spared,
+            written: None,
+        };
+        Ledger { tables, judgement }
+    }
+
+    /// Whether new contacts of a source are refused.
+    pub(super) fn bans(&self, source: Address, now: Nanos) -> bool {
+        self.tables.bans.get(&source).is_some_and(|ban| ban.holds(Seconds::of(now)))
+    }
+
+    /// Holds a packet that came in, or would have, against its source, or for it.
+    pub(super) fn hold(&mut self, packet: &Packet, kind: Kind, cause: Cause, at: Nanos) -> Came {
+        let (port, protocol) = (packet.transport.ports.destination.0, packet.transport.protocol.0);
+        let [k0, k1, k2, k3, ..] = spread_port(packet.destination, protocol, port, SEED).to_le_bytes();
+        let key = u32::from_le_bytes([k0, k1, k2, k3]);
+        let contact = Contact::new(packet, (kind, cause, 0), key, Seconds::of(at));
+        self.tables.written = None;
+        match witness(&mut self.tables, &contact, &self.judgement) {
+            Verdict::Noted | Verdict::Displaced => Came::Nothing,
+            Verdict::Full => Came::Full,
+            Verdict::Banned(seconds) => {
+                let source = contact.source;
+                // Who is banned for one contact has no record.
+                let contacts = self.tables.sources.peek(&source).map_or([1, 1, 0], Source::contacts);
+                let entry = self.tables.written;
+                let score = entry.map_or(Weights::against(kind), |entry| entry.scores()[1]);
+                let kind = entry.map_or(kind, |entry| entry.kind());
+                Came::Banned(Banned { source, at, seconds, kind, cause, contacts, score })
+            }
+        }
+    }
+}
+
+struct InMemory {
+    sources: LruCache<Address, Source>,
+    door: Vec<Knock>,
+    /// Nobody is pushed out.
+    bans: HashMap<Address, Ban>,
+    spared: [Local; 2],
+    /// What moved a score last.
+    written: Option<Entry>,
+}
+
+impl Tables for InMemory {
+    fn spread(&self, source: Address) -> u64 {
+        spread(source, SEED)
+    }
+
+    fn source(&mut self, source: Address) -> Option<&mut Source> {
+        self.sources.get_mut(&source)
+    }
+
+    fn admit(&mut self, source: Address) -> Option<&mut Source> {
+        self.sources.put(source, Source::UNKNOWN);
+        self.sources.get_mut(&source)
+    }
+
+    fn door(&mut self, spread: u64) -> Option<&mut Knock> {
+        let place = usize::try_from(spread % u64::from(DOOR_PLACES)).ok()?;
+        self.door.get_mut(place)
+    }
+
+    fn write(&mut self, _source: Address, entry: Entry) {
+        self.written = Some(entry);
+    }
+
+    fn spares(&mut self, source: Address) -> bool {
+        source.is_link_local() || self.spared.iter().any(|spared| spared.contains(source))
+    }
+
+    fn last_ban(&mut self, source: Address) -> Option<Ban> {
+        self.bans.get(&source).copied()
+    }
+
+    fn keep_ban(&mut self, source: Address, ban: Ban) -> bool {
+        let has_room = self.bans.len() < MAX_BANS as usize || self.bans.contains_key(&source);
+        if has_room {
+            self.bans.insert(source, ban);
+        }
+        has_room
+    }
+}

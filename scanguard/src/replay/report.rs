@@ -1,0 +1,273 @@
+//! What would have been done with the frames of a capture.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use scanguard_common::cause::{Action, Cause};
+use scanguard_common::count::Tally;
+use scanguard_common::key::Address;
+use scanguard_common::parse::Packet;
+use scanguard_common::time::Nanos;
+
+use super::kernel::Judged;
+use super::ledger::{Banned, Came};
+use crate::prefix;
+
+/// All that is told of a replay, in memory that does not grow with the capture.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    tallies: BTreeMap<Cause, Tally>,
+    /// What left and was let go.
+    pub(crate) left: Tally,
+    /// Answers to packets that would have been dropped: nobody would have given them.
+    pub(crate) unasked: u64,
+    /// What stayed within the host: its loopback interface has no doors.
+    pub(crate) within: u64,
+    /// When the first and the last frame were captured.
+    pub(crate) span: Option<(Nanos, Nanos)>,
+    sources: HashMap<Address, Source>,
+    /// Drops of sources that there was no room for: those that sent the least.
+    pub(crate) others: u64,
+    bans: Vec<Banned>,
+    /// Bans that there was no room to list.
+    pub(crate) other_bans: u64,
+    /// Bans for which the table of bans had no room.
+    pub(crate) unbanned: u64,
+    losses: HashMap<Conversation, Loss>,
+    /// Losses of conversations that there was no room for.
+    pub(crate) other_losses: u64,
+    /// Frames that could not be read because of the network that they were captured on.
+    pub(crate) unsupported: u64,
+    /// Whether nothing of the host itself was captured.
+    pub(crate) blind: bool,
+    /// What the program in the kernel judged, where it was asked.
+    pub(crate) kernel: Option<Judged>,
+}
+
+/// What was dropped of one source.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    /// Its address; over IPv6 that of its /64.
+    pub(crate) address: IpAddr,
+    /// How many packets, its own and those that were meant for it.
+    pub(crate) dropped: u64,
+    /// How many for which cause.
+    pub(crate) causes: BTreeMap<Cause, u64>,
+    /// When the first and the last were dropped.
+    pub(crate) span: (Nanos, Nanos),
+}
+
+/// A conversation by its ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Conversation {
+    /// The other side.
+    pub(crate) remote: (IpAddr, u16),
+    /// The host.
+    pub(crate) local: (IpAddr, u16),
+}
+
+/// What a conversation would have lost.
+#[derive(Clone, Debug)]
+pub(crate) struct Loss {
+    /// How many packets for which cause.
+    pub(crate) causes: BTreeMap<Cause, u64>,
+    /// When the first was lost.
+    pub(crate) since: Nanos,
+}
+
+/// How many sources are kept apart.
+const SOURCES: usize = 1 << 16;
+/// How many bans are listed.
+const BANS: usize = 1 << 16;
+/// How many conversations that lost something are kept apart.
+const LOSSES: usize = 1 << 12;
+
+impl Report {
+    /// Sees a frame captured at this time.
+    pub(super) fn see(&mut self, time: Nanos) {
+        let first = self.span.map_or(time, |(first, _)| first);
+        self.span = Some((first, time));
+    }
+
+    /// Counts a frame at the first door.
+    pub(super) fn count_incoming(&mut self, cause: Cause, bytes: usize) {
+        let tally = self.tallies.entry(cause).or_default();
+        *tally = tally.plus(bytes as u64);
+    }
+
+    /// Counts a frame at the second door, which counts by cause only what it keeps.
+    pub(super) fn count_outgoing(&mut self, cause: Option<Cause>, bytes: usize) {
+        match cause {
+            Some(cause) => self.count_incoming(cause, bytes),
+            None => self.left = self.left.plus(bytes as u64),
+        }
+    }
+
+    /// Notes a drop against the sender of a packet: of one that arrived, or of one that is the mirror image of what was
+    /// kept from it.
+    pub(super) fn drop_of(&mut self, packet: &Packet, cause: Cause, now: Nanos) {
+        let sender = packet.sender();
+        if self.sources.len() >= SOURCES && !self.sources.contains_key(&sender) {
+            self.forget_the_quiet();
+        }
+        let source = self.sources.entry(sender).or_insert_with(|| Source {
+            address: prefix::address(sender.bytes()),
+            dropped: 0,
+            causes: BTreeMap::new(),
+            span: (now, now),
+        });
+        source.dropped += 1;
+        source.span.1 = now;
+        *source.causes.entry(cause).or_default() += 1;
+    }
+
+    /// Notes what came of a contact.
+    pub(super) fn tell(&mut self, came: Came) {
+        match came {
+            Came::Nothing => {}
+            Came::Full => self.unbanned += 1,
+            Came::Banned(ban) if self.bans.len() < BANS => self.bans.push(ban),
+            Came::Banned(_) => self.other_bans += 1,
+        }
+    }
+
+    /// Who would have been banned, in the order of time.
+    pub(crate) fn bans(&self) -> &[Banned] {
+        &self.bans
+    }
+
+    /// Notes that a conversation would have lost a packet.
+    pub(super) fn lose(&mut self, packet: &Packet, cause: Cause, now: Nanos) {
+        let ports = packet.transport.ports;
+        let conversation = Conversation {
+            remote: (prefix::address(packet.source.bytes()), ports.source.0),
+            local: (prefix::address(packet.destination.bytes()), ports.destination.0),
+        };
+        if self.losses.len() >= LOSSES && !self.losses.contains_key(&conversation) {
+            self.other_losses += 1;
+            return;
+        }
+        let loss =
+            self.losses.entry(conversation).or_insert_with(|| Loss { causes: BTreeMap::new(), since: now });
+        *loss.causes.entry(cause).or_default() += 1;
+    }
+
+    /// What was counted for each cause that there was.
+    pub(crate) fn tallies(&self) -> impl Iterator<Item = (Cause, Tally)> + '_ {
+        self.tallies.iter().map(|(cause, tally)| (*cause, *tally))
+    }
+
+    /// All that ended so, but for what left.
+    pub(crate) fn total(&self, action: Action) -> Tally {
+        let tallies = self.tallies().filter(|(cause, _)| cause.action() == action);
+        tallies.fold(Tally::default(), |sum, (_, tally)| sum.merged(tally))
+    }
+
+    /// How many frames were read and understood as far as their link type goes.
+    pub(crate) fn packets(&self) -> u64 {
+        let judged = self.total(Action::Pass).merged(self.total(Action::Drop)).merged(self.left);
+        judged.packets() + self.unasked + self.within
+    }
+
+    /// Sources of which something was dropped: the loudest first.
+    pub(crate) fn sources(&self) -> Vec<&Source> {
+        let mut sources: Vec<_> = self.sources.values().collect();
+        sources.sort_by_key(|source| (u64::MAX - source.dropped, source.address));
+        sources
+    }
+
+    /// Conversations that lost something: the first first.
+    pub(crate) fn losses(&self) -> Vec<(&Conversation, &Loss)> {
+        let mut losses: Vec<_> = self.losses.iter().collect();
+        losses.sort_by_key(|(conversation, loss)| (loss.since, **conversation));
+        losses
+    }
+
+    /// Makes room for sources by counting the quieter half together: a flood of forged addresses, each of which sends
+    /// little, does not hide who sends much.
+    fn forget_the_quiet(&mut self) {
+        let mut counts: Vec<u64> = self.sources.values().map(|source| source.dropped).collect();
+        let (_, median, _) = counts.select_nth_unstable(SOURCES / 2);
+        let (limit, mut spare) = (*median, SOURCES / 2);
+        let others = &mut self.others;
+        self.sources.retain(|_, source| {
+            let keep = source.dropped > limit || (source.dropped == limit && spare > 0);
+            if keep {
+                spare = spare.saturating_sub(1);
+            } else {
+                *others += source.dropped;
+            }
+            keep
+        });
+    }
+}
+
+/// A segment from this address to 192.0.2.2:443.
+#[cfg(test)]
+fn packet_from(source: [u8; 4]) -> Packet {
+    let mut frame = vec![0; 12];
+    frame.extend([8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0]);
+    frame.extend(source);
+    frame.extend([192, 0, 2, 2, 0x9c, 0x40, 0x01, 0xbb, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0, 0, 0, 0, 0, 0, 0]);
+    scanguard_common::parse::parse(frame.as_slice()).expect("a segment")
+}
+
+/// What two probes and a connection leave, for the tests of how it is shown.
+#[cfg(test)]
+pub(crate) fn example() -> Report {
+    use scanguard_common::evidence::Kind;
+
+    let packet = packet_from([192, 0, 2, 1]);
+    let [first, last] = [Nanos(Nanos::SECOND), Nanos(5 * Nanos::SECOND / 2)];
+    let mut report = Report { unasked: 2, ..Report::default() };
+    for (cause, now) in [(Cause::TcpNull, first), (Cause::TcpXmas, last)] {
+        report.see(now);
+        report.count_incoming(cause, 54);
+        report.drop_of(&packet, cause, now);
+    }
+    report.lose(&packet, Cause::TcpXmas, last);
+    report.tell(Came::Banned(Banned {
+        source: packet.sender(),
+        at: last,
+        seconds: 600,
+        kind: Kind::Forged,
+        cause: Cause::TcpXmas,
+        contacts: [3, 2, 1],
+        score: 7_098,
+    }));
+    report.count_incoming(Cause::InConnection, 60);
+    report.count_outgoing(None, 60);
+    report
+}
+
+/// So many more sources that send one probe each.
+#[cfg(test)]
+pub(crate) fn crowd(report: &mut Report, sources: u8) {
+    for source in 0..sources {
+        report.drop_of(&packet_from([198, 51, 100, source]), Cause::TcpSynFin, Nanos(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_forged_sources_does_not_hide_a_scanner() {
+        let mut report = Report::default();
+        let (room, scanner) = (u32::try_from(SOURCES).expect("few"), [192, 0, 2, 7]);
+        let forged = 3 * room;
+        for number in 0..forged {
+            report.drop_of(&packet_from((0x0b00_0000 + number).to_be_bytes()), Cause::ClosedPort, Nanos(1));
+            if number % 1_000 == 0 {
+                report.drop_of(&packet_from(scanner), Cause::ClosedPort, Nanos(1));
+            }
+        }
+        assert!(report.sources.len() <= SOURCES);
+        let sources = report.sources();
+        let first = sources.first().expect("a source");
+        assert_eq!((first.address.to_string().as_str(), first.dropped), ("192.0.2.7", 197));
+        let listed: u64 = sources.iter().map(|source| source.dropped).sum();
+        assert_eq!(listed + report.others, u64::from(forged) + 197, "every drop is counted once");
+    }
+}

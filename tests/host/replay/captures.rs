@@ -1,0 +1,109 @@
+//! Recorded in our own laboratory: what is legitimate loses nothing, and of every scan something is dropped.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::run::{Run, replay};
+use super::{folder, kept, stem};
+
+/// The guarded host of the laboratory.
+const LOCAL: &str = "--local 10.77.0.1 fd77::1 fe80::77:ff:fe00:1";
+
+#[test]
+fn the_kept_capture_shows_the_main_job() {
+    let policy = kept().with_extension("toml");
+    let run = replay(&kept(), &format!("{LOCAL} --policy {}", policy.display())).succeeded();
+    let expected = [
+        ("tcp-null", 30),
+        ("tcp-xmas", 30),
+        ("ack-probe", 52),
+        ("maimon-probe", 26),
+        ("fin-probe", 30),
+        ("reset-silenced", 15),
+        ("banned", 29),
+    ];
+    assert_eq!(run.dropped(), expected.into());
+    assert_eq!(run.sources(), [("10.77.0.2", 190), ("fd77::", 22)]);
+    assert!(run.losses().is_empty(), "{:?}", run.losses());
+    let banned: Vec<_> = run.bans().iter().map(|ban| ban["source"].clone()).collect();
+    assert_eq!(banned, ["10.77.0.2", "fd77::"]);
+    assert_eq!(run.capture("packets"), 634);
+}
+
+/// Whatever legitimate traffic was refused by the host itself is refused by silence instead: SYNs to ports that are
+/// closed, and answers about ports that are. Nothing else may be dropped.
+#[test]
+fn legitimate_traffic_of_the_laboratory_loses_nothing() {
+    const REFUSED_ANYWAY: [&str; 3] = ["closed-port", "reset-silenced", "unreachable-silenced"];
+    let Some(files) = folder("lab-pcaps/benign") else { return };
+    let mut harmed = Vec::new();
+    for file in &files {
+        let run = replay(file, LOCAL).succeeded();
+        let dropped = run.dropped();
+        if !dropped.is_empty() {
+            println!("{}: {dropped:?}", stem(file));
+        }
+        let is_strange = dropped.keys().any(|cause| !REFUSED_ANYWAY.contains(cause));
+        if is_strange || !run.losses().is_empty() || !run.bans().is_empty() {
+            harmed.push(format!("{}: {dropped:?} {:?} {:?}", stem(file), run.losses(), run.bans()));
+        }
+    }
+    assert!(harmed.is_empty(), "{harmed:#?}");
+}
+
+/// What is dropped of a scan, by the name of its capture.
+fn expected_of(scan: &str) -> Option<&'static [&'static str]> {
+    Some(match scan {
+        "nmap-sS" | "nmap6-sS" | "nmap-sT" | "nmap6-sT" | "nmap-default-full" | "nmap-T5"
+        | "masscan132-spareip" | "masscan139-spareip" | "hping3-scan-S" | "nc-openbsd-z" | "bash-devtcp"
+        | "curl-portscan" => &["reset-silenced"],
+        "nmap-sN" | "nmap6-sN" | "nmap-scanflags-NONE" | "hping3-flags-none" => &["tcp-null"],
+        "nmap-sF" | "nmap6-sF" | "hping3-flags-F" | "hping3-scan-F" => &["fin-probe"],
+        "nmap-sX" | "nmap6-sX" | "hping3-flags-FPU" => &["tcp-xmas"],
+        "nmap-sM" | "nmap6-sM" | "nmap-scanflags-FINACK" => &["maimon-probe"],
+        "nmap-sA" | "nmap6-sA" | "nmap-sW" | "nmap6-sW" | "nmap-scanflags-PSHACK" => &["ack-probe"],
+        "nmap-sU" | "nmap6-sU" | "nmap-sO" | "nmap-sY" | "nmap-sZ" | "hping3-udp" => {
+            &["unreachable-silenced"]
+        }
+        "nmap-O" => &["tcp-reserved", "tcp-null", "tcp-syn-fin", "icmp-probe"],
+        "nmap-f" | "nmap-mtu8" => &["tiny-fragment"],
+        "nmap-ipopt-RR" => &["ip-options"],
+        "nmap-scanflags-SYNFIN" | "hping3-flags-SF" => &["tcp-syn-fin"],
+        "nmap-scanflags-SYNRST" | "hping3-flags-SR" => &["tcp-syn-rst"],
+        "nmap-scanflags-FINRST" => &["tcp-fin-rst"],
+        "nmap-scanflags-URG" | "nmap-scanflags-PSH" | "hping3-flags-U" => &["tcp-no-ack"],
+        "hping3-icmp-ts" | "hping3-icmp-addr" | "nmap-ping-PP" => &["icmp-probe"],
+        _ => return None,
+    })
+}
+
+#[test]
+fn of_every_scan_of_the_laboratory_the_right_things_are_dropped() {
+    let Some(files) = folder("lab-pcaps/scan") else { return };
+    let mut failures = Vec::new();
+    let (mut known, mut banned, mut quiet) = (0, 0, Vec::new());
+    for file in &files {
+        let run = replay(file, LOCAL).succeeded();
+        known += u32::from(expected_of(stem(file)).is_some());
+        banned += u32::from(!run.bans().is_empty());
+        failures.extend(failure(file, &run));
+        if run.dropped().is_empty() {
+            quiet.push(stem(file).to_owned());
+        }
+    }
+    println!("{} scans, {known} of them with a cause that is demanded", files.len());
+    println!("{banned} of them end in a ban");
+    println!("of these nothing is dropped: {}", quiet.join(", "));
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+/// What is missing, or what a conversation lost.
+fn failure(file: &Path, run: &Run) -> Option<String> {
+    let dropped: BTreeMap<&str, u64> = run.dropped();
+    let missing =
+        expected_of(stem(file)).unwrap_or_default().iter().find(|cause| !dropped.contains_key(*cause));
+    let missing = missing.map(|cause| format!("{}: no {cause} in {dropped:?}", stem(file)));
+    // What the scanner itself would have begun after its ban is no harm.
+    let lost = run.losses().into_iter().find(|loss| !loss.contains("\"causes\":{\"banned\":"));
+    missing.or_else(|| lost.map(|loss| format!("{}: {loss}", stem(file))))
+}
