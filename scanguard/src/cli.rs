@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::command::{allow, attach, detach, events, explain, run, stats, status};
+use crate::command::{allow, attach, ban, detach, events, explain, run, stats, status};
 use crate::exit::Exit;
 use crate::log;
 use crate::output::Output;
@@ -36,6 +36,7 @@ enum Command {
     Stats(stats::Args),
     Events(events::Args),
     Allow(allow::Args),
+    Ban(ban::Args),
     Explain(explain::Args),
 }
 
@@ -59,6 +60,7 @@ impl Cli {
             Command::Stats(args) => args.run(output, stop).await,
             Command::Events(args) => args.run(output, stop).await,
             Command::Allow(args) => args.run(output).await,
+            Command::Ban(args) => args.run(output).await,
             Command::Explain(args) => args.run(output),
         }
     }
@@ -104,6 +106,8 @@ mod tests {
         assert_eq!(refused("scanguard stats --watch=0"), ErrorKind::ValueValidation);
         assert_eq!(refused("scanguard events --count many"), ErrorKind::ValueValidation);
         assert_eq!(refused("scanguard allow add"), ErrorKind::MissingRequiredArgument);
+        assert_eq!(refused("scanguard ban add --for 2h"), ErrorKind::MissingRequiredArgument);
+        assert_eq!(refused("scanguard ban add 192.0.2.7 --for soon"), ErrorKind::ValueValidation);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod allow;
 pub(crate) mod attach;
+pub(crate) mod ban;
 pub(crate) mod detach;
 pub(crate) mod events;
 pub(crate) mod explain;
@@ -10,8 +11,11 @@ pub(crate) mod stats;
 pub(crate) mod status;
 
 use crate::error::Error;
+use crate::lock::Lock;
+use crate::maps::Maps;
 use crate::pin::Pins;
-use crate::privilege;
+use crate::prefix::Prefix;
+use crate::{privilege, spared};
 
 /// The pins of what is guarded now, for a command that works on them.
 ///
@@ -22,4 +26,19 @@ fn pins_in_use() -> anyhow::Result<Pins> {
     privilege::require()?;
     let pins = Pins::ours();
     if pins.check()? { Ok(pins) } else { Err(Error::NothingGuarded.into()) }
+}
+
+/// The maps, for a command that changes something in them while it holds the lock. Whom this host depends on is brought
+/// up to date on the way.
+async fn change() -> anyhow::Result<(Lock, Maps)> {
+    let pins = pins_in_use()?;
+    let lock = Lock::take().await?;
+    let mut maps = Maps::open(&pins)?;
+    spared::refresh(&mut maps).await?;
+    Ok((lock, maps))
+}
+
+/// All prefixes that were given, or the error of the first that is none.
+fn understood(given: &[String]) -> anyhow::Result<Vec<Prefix>> {
+    Ok(given.iter().map(|prefix| Prefix::parse(prefix)).collect::<Result<_, _>>()?)
 }

@@ -1,6 +1,7 @@
 //! What can go wrong in a way that the caller can do something about. Each message names the thing, and ends
 //! with the remedy.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use scanguard_common::schema::{MAX_INTERFACES, MAX_PREFIXES, SCHEMA};
@@ -202,6 +203,17 @@ pub enum Error {
     /// Not banned.
     #[error("{0}: is not banned; `scanguard ban list` shows who is")]
     NotBanned(String),
+
+    /// A ban of whom this host, or the operator, depends on.
+    #[error("{prefix}: covers {address}, {whose}; ban a narrower prefix, or add --force if you mean it")]
+    CutsOff {
+        /// What was to be banned.
+        prefix: String,
+        /// Who lies within.
+        address: IpAddr,
+        /// Whose address that is.
+        whose: &'static str,
+    },
 }
 
 impl Error {
@@ -229,6 +241,7 @@ impl Error {
             Error::TooManyInterfaces(_) | Error::ListFull(_) => Exit::Full,
             Error::NotAllowed(_) => Exit::NotAllowed,
             Error::NotBanned(_) => Exit::NotBanned,
+            Error::CutsOff { .. } => Exit::CutsOff,
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::maps::Maps;
 use crate::output::Output;
 use crate::pin::Pins;
 use crate::prefix::Prefix;
-use crate::{bpffs, kernel, privilege, program};
+use crate::{bpffs, kernel, privilege, program, spared};
 
 /// Which interfaces to guard, and how.
 pub(crate) struct Request<'a> {
@@ -77,7 +77,7 @@ pub(crate) async fn attach(request: &Request<'_>, output: &mut Output<'_>) -> an
     remove_stale(&pins, &guarded, output)?;
 
     let mut attempt = Attempt::new(&pins, existed);
-    match attempt.run(request, &targets, output) {
+    match attempt.run(request, &targets, output).await {
         Ok(attached) => Ok(attached),
         Err(error) => {
             attempt
@@ -209,6 +209,7 @@ async fn release(pins: &Pins, guarded: &[Guarded], leaving: &[&Guarded]) -> anyh
             pins.remove_link(entry.slot)?;
             maps.free_slot(entry.slot)?;
         }
+        spared::refresh(&mut maps).await?;
     } else {
         pins.remove_all()?;
     }

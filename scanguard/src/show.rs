@@ -1,6 +1,7 @@
 //! Answers, written as a table for people or as JSON for programs, one object a line.
 
 pub(crate) mod allowlist;
+pub(crate) mod banlist;
 pub(crate) mod event;
 pub(crate) mod stats;
 pub(crate) mod status;

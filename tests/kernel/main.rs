@@ -5,6 +5,7 @@ mod guard;
 mod nmap;
 
 mod allowlist;
+mod bans;
 mod budget;
 mod counters;
 mod events;

@@ -3,9 +3,8 @@
 use clap::Subcommand;
 use scanguard_common::schema::Listed;
 
-use super::pins_in_use;
+use super::{change, pins_in_use, understood};
 use crate::clock;
-use crate::lock::Lock;
 use crate::maps::{List, Maps};
 use crate::output::Output;
 use crate::prefix::Prefix;
@@ -58,15 +57,8 @@ impl Args {
     }
 }
 
-/// All that were given, or the error of the first that is no prefix.
-fn understood(given: &[String]) -> anyhow::Result<Vec<Prefix>> {
-    Ok(given.iter().map(|prefix| Prefix::parse(prefix)).collect::<Result<_, _>>()?)
-}
-
 async fn add(prefixes: &[Prefix]) -> anyhow::Result<()> {
-    let pins = pins_in_use()?;
-    let _lock = Lock::take().await?;
-    let mut maps = Maps::open(&pins)?;
+    let (_lock, mut maps) = change().await?;
     let entry = Listed::new(clock::seconds()?, None);
     for prefix in prefixes {
         maps.enlist(List::Allowed, prefix, entry)?;
@@ -76,7 +68,6 @@ async fn add(prefixes: &[Prefix]) -> anyhow::Result<()> {
 
 /// Removes all or none.
 async fn remove(prefixes: &[Prefix]) -> anyhow::Result<()> {
-    let pins = pins_in_use()?;
-    let _lock = Lock::take().await?;
-    Maps::open(&pins)?.strike(List::Allowed, prefixes)
+    let (_lock, mut maps) = change().await?;
+    maps.strike(List::Allowed, prefixes)
 }

@@ -18,6 +18,7 @@ use crate::output::Output;
 use crate::pin::Pins;
 use crate::prefix::Prefix;
 use crate::program::{self, AttachError, Constants};
+use crate::spared;
 
 /// What was done so far, so that it can be taken back.
 pub(super) struct Attempt<'a> {
@@ -35,7 +36,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Guards all of these interfaces. Where it fails, the caller takes it back.
-    pub(super) fn run(
+    pub(super) async fn run(
         &mut self,
         request: &Request<'_>,
         targets: &[&NetworkInterface],
@@ -48,6 +49,7 @@ impl<'a> Attempt<'a> {
             ready.push((*target, slot, self.prepare(target, slot, request)?));
         }
         self.allow(request.allow)?;
+        spared::refresh(&mut Maps::open(self.pins)?).await?;
         let mut attached = Vec::new();
         for (target, slot, mut ebpf) in ready {
             let mode = put_on(&mut ebpf, target, request.mode, &self.pins.link(slot), output)?;

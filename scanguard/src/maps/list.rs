@@ -58,6 +58,28 @@ impl Maps {
         }
     }
 
+    /// Puts a prefix on a list, or changes its entry: what was there before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ListFull`] where there is no room for it.
+    pub(crate) fn replace(
+        &mut self,
+        list: List,
+        prefix: &Prefix,
+        entry: Listed,
+    ) -> anyhow::Result<Option<Listed>> {
+        if self.enlist(list, prefix, entry)? {
+            return Ok(None);
+        }
+        let Wire(before) = self.list(list).get(&key(prefix), 0).context("reading a list of prefixes")?;
+        self.list_mut(list)
+            .insert(&key(prefix), Wire(entry), 0)
+            .with_context(|| format!("changing {prefix} on the list of {}", list.name()))?;
+        // Whatever was decided by the old entry is not to be recalled.
+        self.count(list, 0).map(|()| Some(before))
+    }
+
     /// Takes these prefixes off a list: all of them, or none where one of them is not on it.
     ///
     /// # Errors

@@ -1,0 +1,112 @@
+//! Bans: those of sources that scan, those of the operator, and how they end.
+
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use scanguard_common::cause::Cause;
+use scanguard_harness::{GUARDED_V4, Lab, OUTSIDE_V4, Service};
+use serde_json::Value;
+
+use crate::conversation::Conversation;
+use crate::guard::Guard;
+
+/// How long a client waits that is refused: a second SYN follows the first after one second.
+const REFUSED: Duration = Duration::from_millis(1_500);
+
+const SSH: u16 = 22;
+
+#[test]
+fn the_operator_bans_and_lifts() -> Result<()> {
+    let lab = Lab::new()?;
+    let _ssh = Service::echo(&lab.guarded, SSH)?;
+    let guard = Guard::attached(&lab.guarded)?;
+    let mut session = Conversation::open(&lab.outside, (GUARDED_V4, SSH))?;
+    for (banned, lasting) in [("10.77.0.2", ""), ("10.77.0.2/31", "--for 2h"), ("10.77.0.2", "--for 2h")] {
+        guard.run(&format!("ban add {banned} {lasting} --reason nightly-scans"))?;
+        let entry = the_only(bans(&guard)?)?;
+        ensure!(entry["source"] == banned && entry["by"] == "operator", "{entry}");
+        ensure!(entry["why"] == "nightly-scans" && entry["until"].is_null() == lasting.is_empty(), "{entry}");
+
+        refuses_new_connections(&lab, &guard, Cause::Denied, SSH)?;
+        session.exchange("older than the ban")?;
+
+        guard.run(&format!("ban remove {banned}"))?;
+        ensure!(bans(&guard)?.is_empty(), "still banned: {:?}", bans(&guard)?);
+        Conversation::open(&lab.outside, (GUARDED_V4, SSH))?.exchange("free again")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_ban_for_a_while_ends_by_itself() -> Result<()> {
+    let lab = Lab::new()?;
+    let _ssh = Service::echo(&lab.guarded, SSH)?;
+    let guard = Guard::attached(&lab.guarded)?;
+    guard.run("ban add 10.77.0.2 --for 3s")?;
+    // The client goes on trying for longer than that.
+    Conversation::open(&lab.outside, (GUARDED_V4, SSH))?.exchange("after the ban")?;
+    ensure!(bans(&guard)?.is_empty(), "what has ended is listed: {:?}", bans(&guard)?);
+    Ok(())
+}
+
+#[test]
+fn what_is_removed_is_removed_whole_or_not_at_all() -> Result<()> {
+    let lab = Lab::new()?;
+    let guard = Guard::attached(&lab.guarded)?;
+    guard.run("ban add 192.0.2.7 2001:db8::/32")?;
+    let (code, words) = guard.fail_through(&[], "ban remove 192.0.2.7 192.0.2.8")?;
+    ensure!(code == 21 && words.contains("192.0.2.8: is not banned; "), "{code}: {words}");
+    ensure!(bans(&guard)?.len() == 2, "something was removed: {:?}", bans(&guard)?);
+    guard.run("ban remove 192.0.2.7 2001:db8::/32")?;
+    ensure!(bans(&guard)?.is_empty(), "something is left: {:?}", bans(&guard)?);
+    Ok(())
+}
+
+#[test]
+fn nobody_bans_himself_or_whom_the_host_depends_on_by_mistake() -> Result<()> {
+    let lab = Lab::new()?;
+    lab.guarded.ip("route add default via 10.77.0.254")?;
+    let guard = Guard::attached(&lab.guarded)?;
+    let session = ["env", "SSH_CONNECTION=192.0.2.7 50000 10.77.0.1 22"];
+    for (line, whose) in [
+        ("ban add 10.77.0.0/30", "10.77.0.1, an address of this host"),
+        ("ban add fd77::1", "fd77::1, an address of this host"),
+        ("ban add 198.51.100.7 10.77.0.254", "10.77.0.254, a gateway of this host"),
+        ("ban add 192.0.2.0/24", "192.0.2.7, the address of your ssh session"),
+    ] {
+        let (code, words) = guard.fail_through(&session, line)?;
+        ensure!(
+            code == 22 && words.contains(whose) && words.contains("--force"),
+            "`{line}`: {code}: {words}"
+        );
+        ensure!(bans(&guard)?.is_empty(), "`{line}`: {:?}", bans(&guard)?);
+    }
+    guard.run("ban add 10.77.0.254 --force")?;
+    ensure!(the_only(bans(&guard)?)?["source"] == "10.77.0.254");
+    Ok(())
+}
+
+/// Demands that a client finds nobody at a port, and for this reason.
+fn refuses_new_connections(lab: &Lab, guard: &Guard<'_>, cause: Cause, port: u16) -> Result<()> {
+    let before = guard.counts()?.packets(cause);
+    let published = SocketAddr::from((GUARDED_V4, port));
+    let refused = lab.outside.within(|| TcpStream::connect_timeout(&published, REFUSED));
+    ensure!(refused.is_err(), "{OUTSIDE_V4} is banned and reached port {port}");
+    ensure!(guard.counts()?.packets(cause) > before, "nothing was dropped as {}", cause.name());
+    Ok(())
+}
+
+fn bans(guard: &Guard<'_>) -> Result<Vec<Value>> {
+    objects(&guard.run("ban list --json")?)
+}
+
+/// JSON, one object a line.
+fn objects(text: &str) -> Result<Vec<Value>> {
+    text.lines().map(|line| serde_json::from_str(line).with_context(|| format!("reading {line}"))).collect()
+}
+
+fn the_only(mut objects: Vec<Value>) -> Result<Value> {
+    ensure!(objects.len() == 1, "{} objects and not one: {objects:?}", objects.len());
+    objects.pop().context("there is one")
+}
