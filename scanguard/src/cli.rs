@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::command::{allow, attach, ban, detach, events, explain, run, stats, status};
+use crate::command::{allow, attach, ban, detach, events, explain, run, sources, stats, status};
 use crate::exit::Exit;
 use crate::log;
 use crate::output::Output;
@@ -34,6 +34,7 @@ enum Command {
     Detach(detach::Args),
     Status(status::Args),
     Stats(stats::Args),
+    Sources(sources::Args),
     Events(events::Args),
     Allow(allow::Args),
     Ban(ban::Args),
@@ -58,10 +59,11 @@ impl Cli {
             Command::Detach(args) => args.run(output).await,
             Command::Status(args) => args.run(output).await,
             Command::Stats(args) => args.run(output, stop).await,
+            Command::Sources(args) => args.run(output).await,
             Command::Events(args) => args.run(output, stop).await,
             Command::Allow(args) => args.run(output).await,
             Command::Ban(args) => args.run(output).await,
-            Command::Explain(args) => args.run(output),
+            Command::Explain(args) => args.run(output).await,
         }
     }
 }

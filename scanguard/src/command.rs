@@ -7,6 +7,7 @@ pub(crate) mod detach;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod run;
+pub(crate) mod sources;
 pub(crate) mod stats;
 pub(crate) mod status;
 

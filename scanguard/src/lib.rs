@@ -16,6 +16,7 @@ pub mod program;
 pub mod stop;
 
 mod bpffs;
+mod case;
 mod clock;
 mod command;
 mod duration;

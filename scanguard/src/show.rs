@@ -3,6 +3,9 @@
 pub(crate) mod allowlist;
 pub(crate) mod banlist;
 pub(crate) mod event;
+pub(crate) mod evidence;
+mod score;
+pub(crate) mod sources;
 pub(crate) mod stats;
 pub(crate) mod status;
 mod table;

@@ -26,6 +26,11 @@ pub(crate) enum Why {
 }
 
 impl Why {
+    /// The reason of this number.
+    pub(crate) fn from_number(number: u32) -> Option<Why> {
+        [Why::Own, Why::Gateway, Why::Resolver].into_iter().find(|why| *why as u32 == number)
+    }
+
     /// What it is, for people.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use scanguard_common::cause::Cause;
-use scanguard_harness::{GUARDED_V4, Lab, OUTSIDE_V4, Service};
+use scanguard_harness::{GUARDED_V4, Lab, NMAP_OPTIONS, OUTSIDE_V4, Service};
 use serde_json::Value;
 
 use crate::conversation::Conversation;
@@ -15,6 +15,48 @@ use crate::guard::Guard;
 const REFUSED: Duration = Duration::from_millis(1_500);
 
 const SSH: u16 = 22;
+
+/// Ten ports behind which nothing listens.
+const CLOSED: &str = "1001-1010";
+
+#[test]
+fn a_scanner_is_banned_and_what_it_did_can_be_told() -> Result<()> {
+    let lab = Lab::new()?;
+    let _ssh = Service::echo(&lab.guarded, SSH)?;
+    let guard = Guard::attached(&lab.guarded)?;
+    let mut session = Conversation::open(&lab.outside, (GUARDED_V4, SSH))?;
+    scan(&lab)?;
+
+    let banned = the_only(bans(&guard)?)?;
+    ensure!(banned["source"] == "10.77.0.2" && banned["by"] == "engine", "{banned}");
+    ensure!(banned["why"] == "closed" && banned["repeats"] == 1, "{banned}");
+    ensure!(banned["until"].as_str() > Some(date(&lab, "+1min")?.as_str()), "not for ten minutes: {banned}");
+    let source = the_only(objects(&guard.run("sources --json")?)?)?;
+    ensure!(source["source"] == "10.77.0.2" && source["banned_until"] == banned["until"], "{source}");
+    ensure!(source["kind"] == "closed" && source["threshold"] == 4.97, "{source}");
+
+    refuses_new_connections(&lab, &guard, Cause::Banned, SSH)?;
+    session.exchange("older than the ban")?;
+
+    let told = guard.run("explain 10.77.0.2")?;
+    ensure!(told.contains("10.77.0.2: banned from "), "{told}");
+    let threshold = 4.97;
+    let scores = scores(&told)?;
+    ensure!(scores.len() >= 5, "no whole story: {told}");
+    for (earlier, later) in scores.iter().zip(scores.iter().skip(1)) {
+        let expected = if earlier.1 >= threshold { 0.0 } else { earlier.1 };
+        ensure!((later.0 - expected).abs() < 0.01, "{expected} became {}: {told}", later.0);
+    }
+    ensure!(scores.iter().any(|(before, after)| *before < threshold && *after >= threshold), "{told}");
+
+    guard.run("ban remove 10.77.0.2")?;
+    ensure!(bans(&guard)?.is_empty(), "still banned: {:?}", bans(&guard)?);
+    Conversation::open(&lab.outside, (GUARDED_V4, SSH))?.exchange("free again")?;
+    ensure!(guard.run("explain 10.77.0.2")?.contains("10.77.0.2: not banned"), "it is told to be banned");
+    let all = guard.run("sources --all --json")?;
+    ensure!(the_only(objects(&all)?)?["banned_until"].is_null(), "{all}");
+    Ok(())
+}
 
 #[test]
 fn the_operator_bans_and_lifts() -> Result<()> {
@@ -85,6 +127,28 @@ fn nobody_bans_himself_or_whom_the_host_depends_on_by_mistake() -> Result<()> {
     guard.run("ban add 10.77.0.254 --force")?;
     ensure!(the_only(bans(&guard)?)?["source"] == "10.77.0.254");
     Ok(())
+}
+
+/// Asks for ten closed ports, once each.
+fn scan(lab: &Lab) -> Result<()> {
+    let line = format!("-sS {NMAP_OPTIONS} -p {CLOSED} {GUARDED_V4}");
+    lab.outside.run("nmap", line.split_whitespace()).map(drop)
+}
+
+/// The time of day, so much later.
+fn date(lab: &Lab, later: &str) -> Result<String> {
+    Ok(lab.guarded.run("date", ["-u", "-d", later, "+%Y-%m-%dT%H:%M:%SZ"])?.trim().to_owned())
+}
+
+/// The scores before and after each contact that `explain ADDRESS` tells of.
+fn scores(told: &str) -> Result<Vec<(f64, f64)>> {
+    let rows = told.lines().filter(|line| line.starts_with("20") && line.contains("Z  "));
+    rows.map(|row| {
+        let mut scores = row.split_whitespace().filter(|word| word.contains('.')).map(str::parse);
+        let before = scores.next().with_context(|| format!("no score in {row}"))??;
+        Ok((before, scores.next().with_context(|| format!("one score in {row}"))??))
+    })
+    .collect()
 }
 
 /// Demands that a client finds nobody at a port, and for this reason.

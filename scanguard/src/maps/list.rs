@@ -1,6 +1,7 @@
 //! The operator's lists: whom nothing is dropped of, and whose new contacts are refused.
 
 use std::io::ErrorKind;
+use std::net::IpAddr;
 
 use anyhow::Context as _;
 use aya::maps::lpm_trie::{Key, LpmTrie};
@@ -9,7 +10,7 @@ use scanguard_common::schema::Listed;
 
 use super::{AddressKey, Maps, Wire, is_absent};
 use crate::error::Error;
-use crate::prefix::Prefix;
+use crate::prefix::{Prefix, mapped};
 
 /// `BPF_NOEXIST` of `include/uapi/linux/bpf.h`: only a key that is not there yet.
 const ONLY_NEW: u64 = 1;
@@ -35,6 +36,15 @@ impl Maps {
         }
         entries.sort_by_key(|(prefix, _)| *prefix);
         Ok(entries)
+    }
+
+    /// The entry of the longest prefix on a list that covers an address: the one that the programs look at.
+    pub(crate) fn longest_match(&self, list: List, address: IpAddr) -> anyhow::Result<Option<Listed>> {
+        match self.list(list).get(&Key::new(128, mapped(address)), 0) {
+            Ok(Wire(entry)) => Ok(Some(entry)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("looking for {address} on a list")),
+        }
     }
 
     /// Puts a prefix on a list, if it is not there yet: whether it was not.

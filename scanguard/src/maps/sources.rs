@@ -56,6 +56,15 @@ impl Maps {
             .context("reading the map SPARED")
     }
 
+    /// Why a source is never banned, if so.
+    pub(crate) fn spared_for(&self, source: IpAddr) -> anyhow::Result<Option<Why>> {
+        match self.spared.get(&mapped(source), 0) {
+            Ok(number) => Ok(Why::from_number(number)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error).context("reading the map SPARED"),
+        }
+    }
+
     /// Never bans exactly these sources.
     pub(crate) fn spare(&mut self, sources: &BTreeMap<IpAddr, Why>) -> anyhow::Result<()> {
         for gone in self.spared()?.iter().filter(|spared| !sources.contains_key(spared)) {

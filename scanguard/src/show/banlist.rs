@@ -2,12 +2,11 @@
 
 use std::io::{self, Write};
 
-use scanguard_common::time::Seconds;
 use serde::Serialize;
 
 use super::table::{Side, Table};
 use super::{Show, json_line};
-use crate::clock::{self, rfc3339_seconds, time_of_day};
+use crate::clock::{self, dated};
 use crate::maps::{List, Maps};
 use crate::prefix::Prefix;
 
@@ -58,10 +57,6 @@ impl Banlist {
         }
         Ok(Banlist(lines))
     }
-}
-
-fn dated(time: Seconds) -> anyhow::Result<String> {
-    Ok(rfc3339_seconds(time_of_day(time.into())?))
 }
 
 impl Show for Banlist {
