@@ -204,6 +204,26 @@ pub enum Error {
     #[error("{0}: is not banned; `scanguard ban list` shows who is")]
     NotBanned(String),
 
+    /// A policy file that cannot be had.
+    #[error("{}: cannot be read ({why}); name a policy file", path.display())]
+    UnreadablePolicy {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+
+    /// A policy file that is not understood.
+    #[error("{}:{line}: {what}", path.display())]
+    InvalidPolicy {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1 on.
+        line: usize,
+        /// What is wrong with it, and the remedy.
+        what: String,
+    },
+
     /// A ban of whom this host, or the operator, depends on.
     #[error("{prefix}: covers {address}, {whose}; ban a narrower prefix, or add --force if you mean it")]
     CutsOff {
@@ -241,6 +261,7 @@ impl Error {
             Error::TooManyInterfaces(_) | Error::ListFull(_) => Exit::Full,
             Error::NotAllowed(_) => Exit::NotAllowed,
             Error::NotBanned(_) => Exit::NotBanned,
+            Error::UnreadablePolicy { .. } | Error::InvalidPolicy { .. } => Exit::InvalidPolicy,
             Error::CutsOff { .. } => Exit::CutsOff,
         }
     }

@@ -61,6 +61,7 @@ exits! {
     20 NotAllowed "not-allowed" "the prefix to be removed is not on the allowlist";
     21 NotBanned "not-banned" "the source whose ban is to be lifted is not banned";
     22 CutsOff "cuts-off" "the ban would cover this host, its gateways, its name servers or the operator";
+    23 InvalidPolicy "invalid-policy" "the policy file is not understood";
 }
 
 impl Exit {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use aya::Ebpf;
 use aya::programs::{XdpMode, loaded_programs};
-use scanguard_common::policy::Policy;
 use scanguard_common::schema::InterfaceSlot;
 
 use self::attempt::Attempt;
+use crate::config::Chosen;
 use crate::egress::Door;
 use crate::error::Error;
 use crate::guarded::{Guarded, Place, survey};
@@ -19,7 +19,6 @@ use crate::lock::Lock;
 use crate::maps::Maps;
 use crate::output::Output;
 use crate::pin::Pins;
-use crate::prefix::Prefix;
 use crate::{bpffs, kernel, privilege, program, spared};
 
 /// Which interfaces to guard, and how.
@@ -28,10 +27,8 @@ pub(crate) struct Request<'a> {
     pub(crate) names: &'a [String],
     /// In which mode; `None` for native where the driver can, generic otherwise.
     pub(crate) mode: Option<XdpMode>,
-    /// Whom to allow from the first packet on.
-    pub(crate) allow: &'a [Prefix],
-    /// What the operator chose for all of them.
-    pub(crate) policy: Policy,
+    /// What the operator chose.
+    pub(crate) chosen: &'a Chosen,
     /// Which of the program's own messages to keep in it.
     pub(crate) log_level: u8,
 }

@@ -19,6 +19,7 @@ mod bpffs;
 mod case;
 mod clock;
 mod command;
+mod config;
 mod duration;
 mod egress;
 mod events;

@@ -4,6 +4,7 @@ pub(crate) mod allowlist;
 pub(crate) mod banlist;
 pub(crate) mod event;
 pub(crate) mod evidence;
+pub(crate) mod rules;
 mod score;
 pub(crate) mod sources;
 pub(crate) mod stats;

@@ -42,8 +42,8 @@ impl Args {
         output: &mut Output<'_>,
         stop: &mut Stop,
     ) -> anyhow::Result<()> {
-        let allow = self.attach.prefixes()?;
-        let request = self.attach.request(&allow, log::kernel_level(verbose));
+        let chosen = self.attach.chosen().await?;
+        let request = self.attach.request(&chosen, log::kernel_level(verbose));
         let mut attached = guard::attach(&request, output).await?;
         let watched = watch(&mut attached, verbose, output, stop).await;
         let detached = guard::detach_own(&attached).await;

@@ -1,10 +1,11 @@
 //! `scanguard status`: what is guarded, and whether it still is as it was.
 
 use aya::programs::loaded_programs;
-use scanguard_common::policy::ClosedPorts;
+use scanguard_common::policy::{ClosedPorts, Role};
 use scanguard_common::schema::SCHEMA;
 
 use crate::clock::rfc3339_seconds;
+use crate::config;
 use crate::egress::Door;
 use crate::guarded::{Guarded, Place, survey};
 use crate::interface::{Interfaces, MacText};
@@ -13,6 +14,7 @@ use crate::output::Output;
 use crate::pin::Pins;
 use crate::privilege;
 use crate::show::Show as _;
+use crate::show::rules::HostRules;
 use crate::show::status::{InterfaceStatus, Status};
 
 /// Show which interfaces are guarded
@@ -33,7 +35,9 @@ impl Args {
         let maps = Maps::open(&pins)?;
         let guarded = survey(&pins, &Interfaces::read().await?)?;
         let interfaces = guarded.iter().map(|entry| describe(entry, &maps)).collect::<anyhow::Result<_>>()?;
-        let status = Status { interfaces, allowed: maps.rules()?.lists()[0], schema: SCHEMA };
+        let rules = maps.rules()?;
+        let host = HostRules::new(rules.judgement(), &maps.ports()?);
+        let status = Status { interfaces, host, allowed: rules.lists()[0], schema: SCHEMA };
         Ok(status.show(self.json, output.data)?)
     }
 }
@@ -44,6 +48,7 @@ fn describe(entry: &Guarded, maps: &Maps) -> anyhow::Result<InterfaceStatus> {
         Place::Elsewhere { index } => (Some(*index), None),
         Place::Gone => (None, None),
     };
+    let here = mode.is_some().then(|| maps.interface(entry.slot)).transpose()?;
     Ok(InterfaceStatus {
         interface: entry.label(),
         index,
@@ -52,6 +57,8 @@ fn describe(entry: &Guarded, maps: &Maps) -> anyhow::Result<InterfaceStatus> {
         program: entry.program,
         since: loaded_at(entry.program),
         closed_ports: closed_ports(entry, maps)?,
+        ping: here.map(|interface| config::name_of(interface.ping())),
+        role: here.map(|interface| name_of(interface.role())),
         warning: warning(entry, maps)?,
     })
 }
@@ -73,6 +80,13 @@ fn closed_ports(entry: &Guarded, maps: &Maps) -> anyhow::Result<Option<&'static 
         ClosedPorts::Egress => "silenced at egress",
         ClosedPorts::Pass => "not silenced",
     }))
+}
+
+fn name_of(role: Role) -> &'static str {
+    match role {
+        Role::Host => "host",
+        Role::Gateway => "gateway",
+    }
 }
 
 /// Whether the kernel forwards what comes in by the interface: the program asks it for each packet.

@@ -5,11 +5,12 @@ use std::path::Path;
 use anyhow::Context as _;
 use aya::Ebpf;
 use aya::programs::XdpMode;
-use scanguard_common::policy::Preset;
+use scanguard_common::policy::{Judgement, Preset};
 use scanguard_common::schema::{Interface, InterfaceSlot, Listed, Rules};
 
 use super::{Attached, Request, foreign_program};
 use crate::clock;
+use crate::config::{Chosen, Ports};
 use crate::egress::Door;
 use crate::error::Error;
 use crate::interface::{Mode, NetworkInterface};
@@ -26,13 +27,23 @@ pub(super) struct Attempt<'a> {
     existed: bool,
     slots: Vec<InterfaceSlot>,
     names: Vec<String>,
+    judgement: Option<Judgement>,
+    ports: Option<Ports>,
     allowed: Vec<Prefix>,
 }
 
 impl<'a> Attempt<'a> {
     /// Nothing was done yet; whether our pins exist already decides what taking back means.
     pub(super) fn new(pins: &'a Pins, existed: bool) -> Attempt<'a> {
-        Attempt { pins, existed, slots: Vec::new(), names: Vec::new(), allowed: Vec::new() }
+        Attempt {
+            pins,
+            existed,
+            slots: Vec::new(),
+            names: Vec::new(),
+            judgement: None,
+            ports: None,
+            allowed: Vec::new(),
+        }
     }
 
     /// Guards all of these interfaces. Where it fails, the caller takes it back.
@@ -48,7 +59,8 @@ impl<'a> Attempt<'a> {
             let slot = *free.get(position).ok_or_else(|| Error::TooManyInterfaces(target.name.clone()))?;
             ready.push((*target, slot, self.prepare(target, slot, request)?));
         }
-        self.allow(request.allow)?;
+        self.impose(request.chosen)?;
+        self.allow(&request.chosen.allow)?;
         spared::refresh(&mut Maps::open(self.pins)?).await?;
         let mut attached = Vec::new();
         for (target, slot, mut ebpf) in ready {
@@ -85,10 +97,25 @@ impl<'a> Attempt<'a> {
             Maps::open(self.pins)?.set_rules(Rules::new(Preset::default().judgement(), seed))?;
             maps::write_schema(self.pins)?;
         }
-        let record = Interface::new(target.index, target.guardable()?, request.policy, clock::now()?);
+        let policy = request.chosen.policy_of(target.index);
+        let record = Interface::new(target.index, target.guardable()?, policy, clock::now()?);
         Maps::open(self.pins)?.take_slot(slot, record)?;
         program::load(&mut ebpf)?;
         Ok(ebpf)
+    }
+
+    /// Has what was chosen for the whole host hold.
+    fn impose(&mut self, chosen: &Chosen) -> anyhow::Result<()> {
+        let mut maps = Maps::open(self.pins)?;
+        if let Some(judgement) = chosen.judgement {
+            self.judgement = Some(*maps.rules()?.judgement());
+            maps.set_judgement(judgement)?;
+        }
+        if let Some(ports) = &chosen.ports {
+            self.ports = Some(maps.ports()?);
+            maps.set_ports(ports)?;
+        }
+        Ok(())
     }
 
     /// Allows those that are not allowed already.
@@ -118,6 +145,12 @@ impl<'a> Attempt<'a> {
                 self.pins.remove_link(*slot)?;
             }
             maps.free_slot(*slot)?;
+        }
+        if let Some(before) = self.judgement {
+            maps.set_judgement(before)?;
+        }
+        if let Some(before) = &self.ports {
+            maps.set_ports(before)?;
         }
         maps.strike(List::Allowed, &self.allowed)
     }
