@@ -1,5 +1,7 @@
 //! Whom this host depends on: its own addresses, its gateways and its resolvers. They are never banned.
 
+mod watch;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::{fs, io};
@@ -11,7 +13,11 @@ use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage,
 use rtnetlink::{Handle, RouteMessageBuilder};
 use scanguard_common::schema::MAX_SPARED;
 
+pub(crate) use self::watch::Watch;
+use crate::error::Error;
+use crate::lock::Lock;
 use crate::maps::Maps;
+use crate::pin::Pins;
 use crate::prefix::key_of_source;
 
 /// Why an address is spared.
@@ -57,6 +63,15 @@ pub(crate) async fn read() -> anyhow::Result<Vec<(IpAddr, Why)>> {
 /// Has the programs spare them: those that were spared and are not known any more are not.
 pub(crate) async fn refresh(maps: &mut Maps) -> anyhow::Result<()> {
     maps.spare(&keys(&read().await?))
+}
+
+/// The same for a process that goes on: false where another command is at work, and it has to be tried again.
+pub(crate) async fn refresh_in_passing(pins: &Pins) -> anyhow::Result<bool> {
+    match Lock::take().await {
+        Ok(_lock) => refresh(&mut Maps::open(pins)?).await.map(|()| true),
+        Err(error) if matches!(error.downcast_ref(), Some(Error::Locked { .. })) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The sources that are theirs, as the engine knows sources: over IPv6 whole networks. Where there are more than the

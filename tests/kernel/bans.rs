@@ -3,7 +3,8 @@
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -16,6 +17,9 @@ use crate::guard::Guard;
 
 /// How long a client waits that is refused: a second SYN follows the first after one second.
 const REFUSED: Duration = Duration::from_millis(1_500);
+
+/// The longest that anything may take that happens by itself.
+const LIMIT: Duration = Duration::from_secs(60);
 
 const SSH: u16 = 22;
 const HTTPS: u16 = 443;
@@ -145,6 +149,42 @@ fn a_policy_that_is_not_understood_changes_nothing() -> Result<()> {
 }
 
 #[test]
+fn a_gateway_is_never_banned_whenever_it_becomes_one() -> Result<()> {
+    let lab = Lab::new()?;
+    let guard = Guard::attached(&lab.guarded)?;
+    lab.guarded.ip("route add default via 10.77.0.2")?;
+    guard.run("allow list")?;
+    let spared = |told: String| told.contains("It is never banned for scanning, because it is a gateway");
+    ensure!(!spared(guard.run("explain 10.77.0.2")?), "a command that only reads has changed something");
+    guard.run("allow add 192.0.2.1")?;
+    ensure!(spared(guard.run("explain 10.77.0.2")?), "{}", guard.run("explain 10.77.0.2")?);
+    scan(&lab)?;
+    ensure!(bans(&guard)?.is_empty(), "the gateway was banned: {:?}", bans(&guard)?);
+    ensure!(guard.run("sources")?.contains("10.77.0.2 "), "nobody took note of the scan");
+
+    lab.guarded.ip("route del default")?;
+    guard.run("allow remove 192.0.2.1")?;
+    ensure!(!spared(guard.run("explain 10.77.0.2")?), "it is spared although it is no gateway any more");
+    // What is held against it has not been forgotten: one more is too many.
+    scan(&lab)?;
+    the_only(bans(&guard)?).map(drop)
+}
+
+#[test]
+fn run_notices_a_new_gateway() -> Result<()> {
+    let lab = Lab::new()?;
+    let guard = Guard::on(&lab.guarded);
+    let run = guard.spawn("run eth0")?;
+    await_that(|| Ok(run.stderr().contains("until Ctrl-C"))).context("run has not begun")?;
+    for (change, is_gateway) in [("add", true), ("del", false), ("add", true)] {
+        lab.guarded.ip(&format!("route {change} default via 10.77.0.2"))?;
+        await_that(|| Ok(guard.run("explain 10.77.0.2")?.contains("because it is a gateway") == is_gateway))
+            .with_context(|| format!("run has not noticed `{change}`: {}", run.stderr()))?;
+    }
+    Ok(())
+}
+
+#[test]
 fn the_operator_bans_and_lifts() -> Result<()> {
     let lab = Lab::new()?;
     let _ssh = Service::echo(&lab.guarded, SSH)?;
@@ -212,6 +252,15 @@ fn nobody_bans_himself_or_whom_the_host_depends_on_by_mistake() -> Result<()> {
     }
     guard.run("ban add 10.77.0.254 --force")?;
     ensure!(the_only(bans(&guard)?)?["source"] == "10.77.0.254");
+    Ok(())
+}
+
+fn await_that(is_so: impl Fn() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + LIMIT;
+    while !is_so()? {
+        ensure!(Instant::now() < deadline, "not within {LIMIT:?}");
+        sleep(Duration::from_millis(50));
+    }
     Ok(())
 }
 

@@ -20,6 +20,7 @@ use crate::log;
 use crate::maps::Maps;
 use crate::output::Output;
 use crate::pin::Pins;
+use crate::spared;
 use crate::stats::Stats;
 use crate::stop::Stop;
 
@@ -68,6 +69,8 @@ async fn watch(
     let mut events = events(&pins, output)?;
     let mut names = Names::read(&pins).await?;
     let mut summary = Summary::default();
+    let mut dependence = spared::Watch::begin()?;
+    let mut is_current = false;
     let mut ticks: Interval = interval(Duration::from_secs(1));
     loop {
         tokio::select! {
@@ -78,6 +81,9 @@ async fn watch(
                     return output.word(format_args!("another command detached everything that this one guarded"));
                 }
                 names = Names::read(&pins).await?;
+                if dependence.has_changed() || !is_current {
+                    is_current = spared::refresh_in_passing(&pins).await?;
+                }
                 summary.tell(&Stats::read(&Maps::open(&pins)?, &guarded)?, output)?;
             }
             event = next(&mut events) => names.tell(&event?, false, output)?,
