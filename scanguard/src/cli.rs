@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::command::{allow, attach, ban, detach, events, explain, run, sources, stats, status};
+use crate::command::{allow, attach, ban, check, detach, events, explain, run, sources, stats, status};
 use crate::exit::Exit;
 use crate::log;
 use crate::output::Output;
@@ -39,6 +39,7 @@ enum Command {
     Allow(allow::Args),
     Ban(ban::Args),
     Explain(explain::Args),
+    Check(check::Args),
 }
 
 impl Cli {
@@ -63,6 +64,7 @@ impl Cli {
             Command::Events(args) => args.run(output, stop).await,
             Command::Allow(args) => args.run(output).await,
             Command::Ban(args) => args.run(output).await,
+            Command::Check(args) => args.run(output).await,
             Command::Explain(args) => args.run(output).await,
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod allow;
 pub(crate) mod attach;
 pub(crate) mod ban;
+pub(crate) mod check;
 pub(crate) mod detach;
 pub(crate) mod events;
 pub(crate) mod explain;

@@ -164,7 +164,7 @@ fn find<'i>(names: &[String], interfaces: &'i Interfaces) -> Result<Vec<&'i Netw
 }
 
 /// Makes sure that neither we nor anybody else is there.
-fn refuse_taken(target: &NetworkInterface, guarded: &[Guarded]) -> Result<(), Error> {
+pub(crate) fn refuse_taken(target: &NetworkInterface, guarded: &[Guarded]) -> Result<(), Error> {
     if guarded.iter().any(|entry| entry.is(target.index)) {
         return Err(Error::AlreadyGuarded(target.name.clone()));
     }

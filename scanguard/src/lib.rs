@@ -20,6 +20,7 @@ mod case;
 mod clock;
 mod command;
 mod config;
+mod driver;
 mod duration;
 mod egress;
 mod events;

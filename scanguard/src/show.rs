@@ -2,6 +2,7 @@
 
 pub(crate) mod allowlist;
 pub(crate) mod banlist;
+pub(crate) mod check;
 pub(crate) mod event;
 pub(crate) mod evidence;
 pub(crate) mod rules;

@@ -7,6 +7,7 @@ mod nmap;
 mod allowlist;
 mod bans;
 mod budget;
+mod check;
 mod counters;
 mod events;
 mod gateway;

@@ -15,7 +15,7 @@ const KEYS: [&str; 9] =
 const BAN_KEYS: [&str; 3] = ["first", "ceiling", "forget"];
 
 /// How pings can be treated, by the names that people use.
-pub(crate) const PINGS: [(&str, Ping); 2] = [("answer", Ping::Answer), ("silent", Ping::Silent)];
+const PINGS: [(&str, Ping); 2] = [("answer", Ping::Answer), ("silent", Ping::Silent)];
 
 /// What people call one of them.
 pub(crate) fn name_of(ping: Ping) -> &'static str {
