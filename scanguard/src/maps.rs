@@ -5,6 +5,7 @@ mod shape;
 mod sources;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -220,9 +221,6 @@ fn unreadable(pins: &Pins, path: &Path, error: MapError) -> anyhow::Error {
 
 /// Whether a map has no entry under a key.
 fn is_absent(error: &MapError) -> bool {
-    match error {
-        MapError::KeyNotFound => true,
-        MapError::SyscallError(error) => error.io_error.kind() == std::io::ErrorKind::NotFound,
-        _ => false,
-    }
+    matches!(error, MapError::KeyNotFound)
+        || matches!(error, MapError::SyscallError(error) if error.io_error.kind() == ErrorKind::NotFound)
 }

@@ -1,5 +1,6 @@
 //! The README's commands do what it says.
 
+use std::env;
 use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -30,6 +31,21 @@ fn every_command_of_the_readme_works_in_its_order() -> Result<()> {
         }
     }
     ensure!(guard.is_gone()?, "the README's last word leaves something");
+    Ok(())
+}
+
+#[test]
+fn the_policy_of_the_readme_is_one() -> Result<()> {
+    let readme = fs::read_to_string(README).with_context(|| format!("reading {README}"))?;
+    let (_, rest) = readme.split_once("```toml\n").context("no policy")?;
+    let (policy, _) = rest.split_once("```").context("the policy does not end")?;
+    let file = env::temp_dir().join(format!("scanguard-readme-{}.toml", std::process::id()));
+    fs::write(&file, policy)?;
+    let lab = Lab::new()?;
+    let told = Guard::on(&lab.guarded).run(&format!("check eth0 --policy {}", file.display()));
+    fs::remove_file(&file)?;
+    let told = told?;
+    ensure!(told.contains("preset balanced") && told.contains("is banned for 10m"), "{told}");
     Ok(())
 }
 

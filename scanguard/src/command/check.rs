@@ -57,7 +57,7 @@ impl Args {
         }
         findings.show(self.json, output.data)?;
         policy.show(self.json, output.data)?;
-        findings.first_missing().map_or(Ok(()), |error| Err(error.into()))
+        findings.first_missing().map_or(Ok(()), Err)
     }
 
     fn names<'n>(&'n self, interfaces: &'n Interfaces) -> Vec<&'n str> {
