@@ -1,13 +1,10 @@
 //! Bans: those of sources that scan, those of the operator, and how they end.
 
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use std::{env, fs};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use scanguard_common::cause::Cause;
 use scanguard_harness::{GUARDED_V4, Lab, NMAP_OPTIONS, OUTSIDE_V4, Service};
 use serde_json::Value;
@@ -21,8 +18,7 @@ const REFUSED: Duration = Duration::from_millis(1_500);
 /// The longest that anything may take that happens by itself.
 const LIMIT: Duration = Duration::from_secs(60);
 
-const SSH: u16 = 22;
-const HTTPS: u16 = 443;
+pub(crate) const SSH: u16 = 22;
 
 /// Ten ports behind which nothing listens.
 const CLOSED: &str = "1001-1010";
@@ -63,88 +59,6 @@ fn a_scanner_is_banned_and_what_it_did_can_be_told() -> Result<()> {
     ensure!(guard.run("explain 10.77.0.2")?.contains("10.77.0.2: not banned"), "it is told to be banned");
     let all = guard.run("sources --all --json")?;
     ensure!(the_only(objects(&all)?)?["banned_until"].is_null(), "{all}");
-    Ok(())
-}
-
-#[test]
-fn whoever_is_banned_may_still_use_what_is_published() -> Result<()> {
-    let lab = Lab::new()?;
-    let _services = [Service::echo(&lab.guarded, SSH)?, Service::echo(&lab.guarded, HTTPS)?];
-    let guard = Guard::on(&lab.guarded);
-    let policy = Policy::write("preset = \"sensitive\"\npublic = [\"tcp/443\"]\n")?;
-    guard.run(&format!("attach eth0 --policy {}", policy.path()))?;
-    scan(&lab)?;
-    ensure!(the_only(bans(&guard)?)?["source"] == "10.77.0.2", "{:?}", bans(&guard)?);
-    refuses_new_connections(&lab, &guard, Cause::Banned, SSH)?;
-    Conversation::open(&lab.outside, (GUARDED_V4, HTTPS))?.exchange("published")?;
-    // What was on its way when the ban came begins a new score.
-    let scores = scores(&guard.run("explain 10.77.0.2")?)?;
-    let banned_by = scores.iter().position(|(_, after)| *after >= 3.31);
-    ensure!(banned_by == Some(3), "banned by {banned_by:?} of {scores:?}, and not by the fourth");
-    Ok(())
-}
-
-#[test]
-fn what_holds_for_the_whole_host_stays_until_a_policy_says_otherwise() -> Result<()> {
-    let lab = Lab::new()?;
-    lab.guarded.ip("link add eth1 type veth peer name eth1-peer")?;
-    let guard = Guard::on(&lab.guarded);
-    let policy = Policy::write(
-        "preset = \"tolerant\"\nhalf_life = \"1h\"\npublic = [\"tcp/443\", \"udp/443\"]\ndecoys = [\"tcp/23\"]\n\
-         closed_ports = \"egress\"\nping = \"silent\"\ngateway = [\"eth0\"]\nallow = [\"192.0.2.0/24\"]\n\
-         [ban]\nfirst = \"1h\"\nceiling = \"2h\"\nforget = \"3h\"\n",
-    )?;
-    guard.run(&format!("attach eth0 --policy {}", policy.path()))?;
-    let [eth0, rules, _] = status(&guard)?;
-    ensure!(eth0["role"] == "gateway" && eth0["ping"] == "silent", "{eth0}");
-    ensure!(eth0["closed_ports"] == "silenced at egress", "{eth0}");
-    let expected = serde_json::json!({
-        "kind": "rules", "preset": "tolerant", "threshold": 8.3, "half_life": 3_600, "first": 3_600, "ceiling": 7_200,
-        "forget": 10_800, "public": ["tcp/443", "udp/443"], "decoys": ["tcp/23"],
-    });
-    ensure!(rules == expected, "{rules}");
-    ensure!(guard.run("allow list")?.contains("192.0.2.0/24"), "nobody is allowed");
-
-    guard.run("attach eth1")?;
-    let [_, eth1, rules, _] = status(&guard)?;
-    ensure!(eth1["role"] == "host" && eth1["ping"] == "answer", "{eth1}");
-    ensure!(rules == expected, "a second attach without a policy changed {rules}");
-    guard.run("detach eth1")?;
-
-    guard.run("attach eth1 --preset sensitive --ping silent --gateway")?;
-    let [_, eth1, rules, _] = status(&guard)?;
-    ensure!(eth1["role"] == "gateway" && eth1["ping"] == "silent", "{eth1}");
-    ensure!(rules["preset"] == "sensitive" && rules["public"] == expected["public"], "{rules}");
-    guard.run("detach eth1")?;
-
-    let other = Policy::write("decoys = [\"udp/161\"]\n")?;
-    guard.run(&format!("attach eth1 --policy {}", other.path()))?;
-    let [.., rules, _] = status::<4>(&guard)?;
-    ensure!(rules["preset"] == "balanced" && rules["first"] == 600, "{rules}");
-    ensure!(
-        rules["public"] == serde_json::json!([]) && rules["decoys"] == serde_json::json!(["udp/161"]),
-        "{rules}"
-    );
-    Ok(())
-}
-
-#[test]
-fn a_policy_that_is_not_understood_changes_nothing() -> Result<()> {
-    let lab = Lab::new()?;
-    let guard = Guard::on(&lab.guarded);
-    for (text, problem) in [
-        ("preset = \"balancd\"\n", ":1: preset: balancd: no such choice; did you mean balanced?"),
-        ("ping = \"silent\"\npublik = []\n", ":2: publik: no such key; did you mean public?"),
-        ("gateway = [\"eth7\"]\n", ":1: gateway: eth7: no such choice; did you mean eth0?"),
-    ] {
-        let policy = Policy::write(text)?;
-        let line = format!("attach eth0 --policy {}", policy.path());
-        let (code, words) = guard.fail_through(&[], &line)?;
-        ensure!(code == 23 && words.contains(problem), "{text}: {code}: {words}");
-        ensure!(guard.is_gone()?, "{text}: something is left");
-    }
-    let (code, words) = guard.fail_through(&[], "attach eth0 --policy /no/such/file")?;
-    ensure!(code == 23 && words.contains("/no/such/file: cannot be read"), "{code}: {words}");
     Ok(())
 }
 
@@ -264,37 +178,8 @@ fn await_that(is_so: impl Fn() -> Result<bool>) -> Result<()> {
     Ok(())
 }
 
-/// A policy file, gone on drop.
-struct Policy(PathBuf);
-
-impl Policy {
-    fn write(text: &str) -> Result<Policy> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("scanguard-policy-{}-{number}.toml", std::process::id()));
-        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-        Ok(Policy(path))
-    }
-
-    fn path(&self) -> std::path::Display<'_> {
-        self.0.display()
-    }
-}
-
-impl Drop for Policy {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-/// What `status` tells, so many objects: of each interface, of the rules, of the maps.
-fn status<const N: usize>(guard: &Guard<'_>) -> Result<[Value; N]> {
-    let told = objects(&guard.run("status --json")?)?;
-    told.try_into().map_err(|told| anyhow!("not {N} objects: {told:?}"))
-}
-
 /// Asks for ten closed ports, once each.
-fn scan(lab: &Lab) -> Result<()> {
+pub(crate) fn scan(lab: &Lab) -> Result<()> {
     let line = format!("-sS {NMAP_OPTIONS} -p {CLOSED} {GUARDED_V4}");
     lab.outside.run("nmap", line.split_whitespace()).map(drop)
 }
@@ -305,7 +190,7 @@ fn date(lab: &Lab, later: &str) -> Result<String> {
 }
 
 /// The scores before and after each contact that `explain ADDRESS` tells of.
-fn scores(told: &str) -> Result<Vec<(f64, f64)>> {
+pub(crate) fn scores(told: &str) -> Result<Vec<(f64, f64)>> {
     let rows = told.lines().filter(|line| line.starts_with("20") && line.contains("Z  "));
     rows.map(|row| {
         let mut scores = row.split_whitespace().filter(|word| word.contains('.')).map(str::parse);
@@ -316,7 +201,7 @@ fn scores(told: &str) -> Result<Vec<(f64, f64)>> {
 }
 
 /// Demands that a client finds nobody at a port, and for this reason.
-fn refuses_new_connections(lab: &Lab, guard: &Guard<'_>, cause: Cause, port: u16) -> Result<()> {
+pub(crate) fn refuses_new_connections(lab: &Lab, guard: &Guard<'_>, cause: Cause, port: u16) -> Result<()> {
     let before = guard.counts()?.packets(cause);
     let published = SocketAddr::from((GUARDED_V4, port));
     let refused = lab.outside.within(|| TcpStream::connect_timeout(&published, REFUSED));
@@ -325,16 +210,16 @@ fn refuses_new_connections(lab: &Lab, guard: &Guard<'_>, cause: Cause, port: u16
     Ok(())
 }
 
-fn bans(guard: &Guard<'_>) -> Result<Vec<Value>> {
+pub(crate) fn bans(guard: &Guard<'_>) -> Result<Vec<Value>> {
     objects(&guard.run("ban list --json")?)
 }
 
 /// JSON, one object a line.
-fn objects(text: &str) -> Result<Vec<Value>> {
+pub(crate) fn objects(text: &str) -> Result<Vec<Value>> {
     text.lines().map(|line| serde_json::from_str(line).with_context(|| format!("reading {line}"))).collect()
 }
 
-fn the_only(mut objects: Vec<Value>) -> Result<Value> {
+pub(crate) fn the_only(mut objects: Vec<Value>) -> Result<Value> {
     ensure!(objects.len() == 1, "{} objects and not one: {objects:?}", objects.len());
     objects.pop().context("there is one")
 }

@@ -1,13 +1,13 @@
 //! `check` tells what is missing and what the policy means, and changes nothing.
 
 use std::time::Duration;
-use std::{env, fs};
 
 use anyhow::{Context, Result, ensure};
 use scanguard_harness::Lab;
 use serde_json::Value;
 
 use crate::guard::Guard;
+use crate::policy::Policy;
 
 const LIMIT: Duration = Duration::from_secs(60);
 const NOBODY: [&str; 2] = ["setpriv", "--bounding-set=-all"];
@@ -37,11 +37,8 @@ fn the_policy_in_force_is_told_in_figures() -> Result<()> {
     ensure!(policy["policy"] == "in force now" && policy["closed_ports"] == 9, "{policy}");
     ensure!(policy["one_mistaken_in"] == 100_000 && policy["one_missed_in"] == 100, "{policy}");
 
-    let file = env::temp_dir().join(format!("scanguard-check-{}.toml", std::process::id()));
-    fs::write(&file, "preset = \"sensitive\"\n[ban]\nfirst = \"1h\"\n")?;
-    let checked = check(&guard, &[], &format!("check eth0 --json --policy {}", file.display()));
-    fs::remove_file(&file)?;
-    let (_, told) = checked?;
+    let file = Policy::write("preset = \"sensitive\"\n[ban]\nfirst = \"1h\"\n")?;
+    let (_, told) = check(&guard, &[], &format!("check eth0 --json --policy {}", file.path()))?;
     let policy = told.last().context("nothing was told")?;
     ensure!(policy["preset"] == "sensitive" && policy["closed_ports"] == 4, "{policy}");
     ensure!(policy["first_ban"] == 3_600, "{policy}");

@@ -13,6 +13,7 @@ mod events;
 mod gateway;
 mod legitimate;
 mod lifetime;
+mod policy;
 mod portable;
 mod readme;
 mod refusals;

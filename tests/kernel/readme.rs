@@ -1,6 +1,5 @@
 //! The README's commands do what it says.
 
-use std::env;
 use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use nix::sys::signal::Signal;
 use scanguard_harness::Lab;
 
 use crate::guard::Guard;
+use crate::policy::Policy;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 const LIMIT: Duration = Duration::from_secs(10);
@@ -39,12 +39,9 @@ fn the_policy_of_the_readme_is_one() -> Result<()> {
     let readme = fs::read_to_string(README).with_context(|| format!("reading {README}"))?;
     let (_, rest) = readme.split_once("```toml\n").context("no policy")?;
     let (policy, _) = rest.split_once("```").context("the policy does not end")?;
-    let file = env::temp_dir().join(format!("scanguard-readme-{}.toml", std::process::id()));
-    fs::write(&file, policy)?;
+    let policy = Policy::write(policy)?;
     let lab = Lab::new()?;
-    let told = Guard::on(&lab.guarded).run(&format!("check eth0 --policy {}", file.display()));
-    fs::remove_file(&file)?;
-    let told = told?;
+    let told = Guard::on(&lab.guarded).run(&format!("check eth0 --policy {}", policy.path()))?;
     ensure!(told.contains("preset balanced") && told.contains("is banned for 10m"), "{told}");
     Ok(())
 }
