@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use scanguard_common::cause::Cause;
-use scanguard_harness::{GUARDED_V4, Lab, NMAP_OPTIONS, OUTSIDE_V4, Service};
+use scanguard_harness::{GUARDED_V4, GUARDED_V6, Lab, NMAP_OPTIONS, OUTSIDE_V4, Service};
 use serde_json::Value;
 
 use crate::conversation::Conversation;
@@ -95,6 +95,31 @@ fn run_notices_a_new_gateway() -> Result<()> {
         await_that(|| Ok(guard.run("explain 10.77.0.2")?.contains("because it is a gateway") == is_gateway))
             .with_context(|| format!("run has not noticed `{change}`: {}", run.stderr()))?;
     }
+    Ok(())
+}
+
+#[test]
+fn over_ipv6_a_network_is_banned_and_the_one_of_this_host_is_not() -> Result<()> {
+    let lab = Lab::new()?;
+    lab.add_source("fd78::2".parse()?)?;
+    lab.guarded.ip("route add fd78::/64 dev eth0")?;
+    let guard = Guard::attached(&lab.guarded)?;
+    let scan_from = |source: &str| {
+        let line = format!("-6 -sS {NMAP_OPTIONS} -e eth0 -S {source} -p {CLOSED} {GUARDED_V6}");
+        lab.outside.run("nmap", line.split_whitespace()).map(drop)
+    };
+    scan_from("fd77::2")?;
+    ensure!(bans(&guard)?.is_empty(), "this host has banned its own network: {:?}", bans(&guard)?);
+    let told = guard.run("explain fd77::2")?;
+    ensure!(told.contains("never banned for scanning, because it is an address of this host"), "{told}");
+
+    scan_from("fd78::2")?;
+    let banned = the_only(bans(&guard)?)?;
+    ensure!(banned["source"] == "fd78::/64" && banned["by"] == "engine", "{banned}");
+    let told = guard.run("explain fd78::2")?;
+    ensure!(told.starts_with("fd78::/64: banned from "), "{told}");
+    guard.run("ban remove fd78::2")?;
+    ensure!(bans(&guard)?.is_empty(), "still banned: {:?}", bans(&guard)?);
     Ok(())
 }
 
