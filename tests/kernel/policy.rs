@@ -78,6 +78,25 @@ fn what_holds_for_the_whole_host_stays_until_a_policy_says_otherwise() -> Result
 }
 
 #[test]
+fn an_attach_that_fails_leaves_the_rules_as_they_were() -> Result<()> {
+    let lab = Lab::new()?;
+    lab.guarded.ip("link add br0 type bridge")?;
+    let guard = Guard::on(&lab.guarded);
+    let before = Policy::write("preset = \"tolerant\"\npublic = [\"tcp/443\"]\n")?;
+    guard.run(&format!("attach eth0 --policy {}", before.path()))?;
+    let [_, rules, _] = status(&guard)?;
+    let other = Policy::write("preset = \"sensitive\"\ndecoys = [\"tcp/23\"]\nallow = [\"192.0.2.7\"]\n")?;
+    // A bridge cannot run the program itself, which is found out last.
+    let line = format!("attach br0 --mode native --policy {}", other.path());
+    let (code, words) = guard.fail_through(&[], &line)?;
+    ensure!(code == 4, "{code}: {words}");
+    let [_, after, maps] = status(&guard)?;
+    ensure!(after == rules, "{rules} became {after}");
+    ensure!(maps["allowed"] == 0, "{maps}");
+    Ok(())
+}
+
+#[test]
 fn a_policy_that_is_not_understood_changes_nothing() -> Result<()> {
     let lab = Lab::new()?;
     let guard = Guard::on(&lab.guarded);
