@@ -102,7 +102,7 @@ causes! {
     47 IcmpProbe     "icmp-probe"     Drop "ICMP question that only scanners ask: timestamp, address mask, information, echo with a code.";
     48 InFlow        "in-flow"        Pass "Segment of no socket, but in a flow in which this side has spoken: late, or for a guest behind this host.";
     49 RecentPort    "recent-port"    Pass "SYN to a port where a program listened a few minutes ago: its service may be restarting.";
-    50 ResetSilenced "reset-silenced" Drop "RST of this host, or of a guest behind it, by which a closed port would have given itself away.";
+    50 ResetSilenced "reset-silenced" Drop "RST or ABORT of this host, or of a guest behind it, by which a closed port would have given itself away.";
     51 StraySilenced "stray-silenced" Drop "RST of this host, or of a guest behind it, beyond the few that a peer without a connection may draw.";
     52 UnreachableSilenced "unreachable-silenced" Drop "ICMP message by which a closed port, a missing protocol or a filter would have given itself away.";
     53 UnprovenPort  "unproven-port"  Pass "SYN or datagram to a port of no socket, which may be redirected or a guest's: the answer, on its way out, will tell.";

@@ -1,6 +1,7 @@
 //! Step 2, classify: what a packet's headers and flags alone say. No look-up is needed for that.
 
 pub mod flags;
+pub mod signature;
 
 mod headers;
 

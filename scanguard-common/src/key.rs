@@ -92,7 +92,7 @@ pub fn spread_port(address: Address, protocol: u8, port: u16, seed: u64) -> u64 
 pub fn spread_flow(packet: &Packet, seed: u64) -> u64 {
     let Ports { source, destination } = packet.transport.ports;
     let ports = u64::from(source.0) << 16 | u64::from(destination.0);
-    let spread = mix(ports << 8 | u64::from(packet.transport.protocol.0) ^ seed);
+    let spread = mix((ports << 8 | u64::from(packet.transport.protocol.0)) ^ seed);
     let ([a, b, c, d], [e, f, g, h]) = (packet.source.0.map(u64::from), packet.destination.0.map(u64::from));
     match packet.family {
         Family::V4 => mix(spread ^ (d << 32 | h)),

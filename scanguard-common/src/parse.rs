@@ -25,6 +25,9 @@ use network::{Family, Network};
 use transport::{Ports, Transport};
 
 /// One frame, understood: everything a decision may need.
+///
+/// The family stands first for the same reason as in `Network`.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// Which IP.
@@ -41,15 +44,31 @@ pub struct Packet {
     pub headers: Headers,
 }
 
-/// Where the headers of a packet begin: bytes from the start of the frame.
+/// Where the headers of a packet begin.
 ///
 /// What is seldom asked is not parsed, because the BPF stack has no room to keep it; these two lead back to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Headers {
-    /// The IPv4 or IPv6 header.
-    pub network: u16,
-    /// The transport header, behind all options and extension headers.
-    pub transport: u16,
+    network: u16,
+    transport: u16,
+}
+
+/// More than the end of the longest chain of headers that is followed, less one.
+///
+/// Masked with it, an offset is known to be small wherever the compiler keeps a copy of it. A later check of one copy
+/// is not enough for Linux 5.10, which knows nothing of the others: "R3 offset is outside of the packet".
+const OFFSET_MASK: u16 = 0x1fff;
+
+impl Headers {
+    /// The IPv4 or IPv6 header: bytes from the start of the frame.
+    pub fn network(self) -> usize {
+        usize::from(self.network & OFFSET_MASK)
+    }
+
+    /// The transport header, behind all options and extension headers: bytes from the start of the frame.
+    pub fn transport(self) -> usize {
+        usize::from(self.transport & OFFSET_MASK)
+    }
 }
 
 impl Packet {

@@ -35,9 +35,10 @@ impl Recalled {
     }
 }
 
-/// The few causes that are kept, so that reading one takes no table.
+/// The few causes that are kept, so that reading one takes no table. None of them depends on anything but the flow: what
+/// is forwarded, say, is so because of the station that its frame is for.
 fn is_kept(index: u8) -> Option<Cause> {
-    const KEPT: [Cause; 4] = [Cause::InConnection, Cause::InFlow, Cause::Udp, Cause::Forwarded];
+    const KEPT: [Cause; 3] = [Cause::InConnection, Cause::InFlow, Cause::Udp];
     KEPT.into_iter().find(|cause| cause.index() == index)
 }
 

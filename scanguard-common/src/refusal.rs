@@ -30,6 +30,8 @@ pub enum Refusal {
     ClosedPort,
     /// RST to a segment with ACK that belongs to no connection.
     Stray,
+    /// SCTP's ABORT: there is no such association, or no such port.
+    Abort,
     /// ICMP: no such port, no such protocol, or it is forbidden.
     Unreachable,
 }
@@ -50,13 +52,17 @@ pub fn leaving(packet: &Packet) -> Leaving {
                 (true, true) => Leaving::Other,
             }
         }
-        IpProtocol::UDP => Leaving::Speech,
+        IpProtocol::SCTP if transport.message.kind == SCTP_ABORT => Leaving::Refusal(Refusal::Abort),
+        IpProtocol::UDP | IpProtocol::SCTP => Leaving::Speech,
         IpProtocol::ICMP | IpProtocol::ICMPV6 if refuses(packet.family, transport.message) => {
             Leaving::Refusal(Refusal::Unreachable)
         }
         _ => Leaving::Other,
     }
 }
+
+/// The chunk that ends an association, or refuses one (RFC 9260 §3.3.7).
+const SCTP_ABORT: u8 = 6;
 
 /// Whether an ICMP message turns something away. Those without which networks do not work are not meant:
 /// fragmentation needed, packet too big, time exceeded, no route.
@@ -102,12 +108,15 @@ pub fn silence<M: Memory>(refusal: Refusal, packet: &Packet, memory: &M) -> Opti
         return None;
     }
     let cause = match refusal {
-        Refusal::Unreachable | Refusal::ClosedPort if memory.closed_ports_answer() => return None,
+        Refusal::Unreachable | Refusal::ClosedPort | Refusal::Abort if memory.closed_ports_answer() => {
+            return None;
+        }
         Refusal::Unreachable if memory.quotes_an_answer(packet) => return None,
         Refusal::Unreachable => Cause::UnreachableSilenced,
         Refusal::ClosedPort if memory.listened_lately(packet.transport.ports.source) => return None,
         Refusal::ClosedPort => Cause::ResetSilenced,
-        Refusal::Stray if memory.has_spoken(&Flow::of_outgoing(packet)) => return None,
+        Refusal::Stray | Refusal::Abort if memory.has_spoken(&Flow::of_outgoing(packet)) => return None,
+        Refusal::Abort => Cause::ResetSilenced,
         Refusal::Stray if memory.spend_on_reset(packet.receiver()) => return None,
         Refusal::Stray => Cause::StraySilenced,
     };

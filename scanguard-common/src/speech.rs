@@ -61,7 +61,7 @@ pub struct Spoken(u64);
 const _: () = assert!(size_of::<Spoken>() == 8);
 
 impl Spoken {
-    /// How long a TCP connection may be idle before it counts as forgotten (RFC 5382 §5, REQ-5).
+    /// How long a TCP connection, or an SCTP association, may be idle before it counts as forgotten (RFC 5382 §5, REQ-5).
     const TCP_LASTS: u64 = 124 * 60 * Nanos::SECOND;
     /// How long an answer by UDP may take (RFC 4787 §4.3, REQ-5).
     const UDP_LASTS: u64 = 5 * 60 * Nanos::SECOND;
@@ -73,7 +73,7 @@ impl Spoken {
 
     /// Whether an answer may still be expected.
     pub fn counts(self, protocol: IpProtocol, now: Nanos) -> bool {
-        let lasts = if protocol == IpProtocol::TCP { Spoken::TCP_LASTS } else { Spoken::UDP_LASTS };
+        let lasts = if protocol == IpProtocol::UDP { Spoken::UDP_LASTS } else { Spoken::TCP_LASTS };
         now.since(Nanos(self.0)) < lasts
     }
 }

@@ -15,7 +15,7 @@ use crate::lookup::{allows, now};
 use crate::{maps, report};
 
 /// Holds a packet against its source, or for it, and tells if that was enough for a ban.
-#[inline(never)]
+#[inline(never)] // as in `main`
 pub(crate) fn hold<C: EbpfContext>(
     ctx: &C,
     interface: InterfaceSlot,

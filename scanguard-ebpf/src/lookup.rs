@@ -45,6 +45,12 @@ impl Incoming<'_> {
     fn interface(&self) -> Option<&Interface> {
         maps::INTERFACES.get(self.interface.number())
     }
+
+    /// For whom the frame is, as far as its link layer tells: `None` where it is for this interface.
+    fn other_station(&self, interface: &Interface) -> Option<Destination> {
+        link::destination(self.frame)
+            .map_or(Some(Destination::Unknown), |mac| flow::station(mac, interface.mac()))
+    }
 }
 
 impl Lookups for Incoming<'_> {
@@ -78,6 +84,9 @@ impl Lookups for Incoming<'_> {
     }
 
     fn was_dropped_lately(&self, packet: &Packet, cause: Cause) -> bool {
+        if self.interface().is_none_or(|interface| self.other_station(interface).is_some()) {
+            return false;
+        }
         let (spread, Some(gate)) = report::gate(packet, cause) else { return false };
         // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
         unsafe { gate.read() }.holds(spread, now())
@@ -85,8 +94,7 @@ impl Lookups for Incoming<'_> {
 
     fn destination(&self, packet: &Packet) -> Destination {
         let Some(interface) = self.interface() else { return Destination::Unknown };
-        let Some(station) = link::destination(self.frame) else { return Destination::Unknown };
-        let destination = flow::station(station, interface.mac());
+        let destination = self.other_station(interface);
         interface.role().settle(destination.unwrap_or_else(|| route::destination(self.ctx, packet)))
     }
 

@@ -87,13 +87,13 @@ fn scanguard_out(ctx: TcContext) -> i32 {
 }
 
 /// Step 1 for both doors.
-#[inline(never)]
+#[inline(never)] // the parser needs half of the stack, which the next steps need too
 fn understand(frame: &PacketMemory) -> Result<Packet, Cause> {
     parse(frame)
 }
 
 /// Step 4 for what turns something away.
-#[inline(never)]
+#[inline(never)] // as above
 fn refuse(refusal: Refusal, packet: &Packet, memory: &Outgoing<'_>) -> Option<Cause> {
     silence(refusal, packet, memory)
 }

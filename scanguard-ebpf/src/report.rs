@@ -21,7 +21,7 @@ pub(crate) fn count(interface: InterfaceSlot, cause: Cause, bytes: usize) {
 }
 
 /// Tells of one drop, unless too much was told of its source, destination and cause lately.
-#[inline(never)]
+#[inline(never)] // as all of what drops have to pay: its frame on the stack is gone when the next step has its own
 pub(crate) fn tell<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, cause: Cause, packet: &Packet) {
     debug!(ctx, "slot {} cause {}", interface.number(), cause.index());
     match cause.action() {

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
+use nix::sys::statvfs::{FsFlags, statvfs};
 
 use crate::error::Error;
 use crate::output::Output;
@@ -27,13 +28,22 @@ pub(crate) fn is_mounted() -> anyhow::Result<bool> {
 ///
 /// # Errors
 ///
-/// [`Error::NoBpffs`] where it cannot be mounted.
+/// [`Error::NoBpffs`] where it cannot be mounted, [`Error::ReadOnlyBpffs`] where nothing can be pinned in it.
 pub(crate) fn ensure(output: &mut Output<'_>) -> anyhow::Result<()> {
     if is_mounted()? {
-        return Ok(());
+        return require_writable();
     }
     mount_here().map_err(|error| Error::NoBpffs { path: BPFFS, why: error.to_string() })?;
-    output.word(format_args!("mounted the BPF file system at {BPFFS}"))
+    output.word(format_args!("mounted the BPF file system at {BPFFS}"));
+    Ok(())
+}
+
+fn require_writable() -> anyhow::Result<()> {
+    let answer = statvfs(BPFFS).with_context(|| format!("asking how {BPFFS} is mounted"))?;
+    if answer.flags().contains(FsFlags::ST_RDONLY) {
+        return Err(Error::ReadOnlyBpffs { path: BPFFS }.into());
+    }
+    Ok(())
 }
 
 fn mount_here() -> io::Result<()> {

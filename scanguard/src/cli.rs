@@ -112,6 +112,10 @@ mod tests {
         assert_eq!(refused("scanguard allow add"), ErrorKind::MissingRequiredArgument);
         assert_eq!(refused("scanguard ban add --for 2h"), ErrorKind::MissingRequiredArgument);
         assert_eq!(refused("scanguard ban add 192.0.2.7 --for soon"), ErrorKind::ValueValidation);
+        for command in ["attach", "run", "detach", "stats"] {
+            let nameless = Cli::try_parse_from(["scanguard", command, ""]).expect_err("that is no name");
+            assert_eq!(nameless.kind(), ErrorKind::InvalidValue, "{command}");
+        }
     }
 
     #[test]

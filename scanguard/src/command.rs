@@ -24,16 +24,32 @@ use crate::{privilege, spared};
 /// # Errors
 ///
 /// [`Error::NothingGuarded`] where there are none.
-fn pins_in_use() -> anyhow::Result<Pins> {
+async fn pins_in_use() -> anyhow::Result<Pins> {
     privilege::require()?;
     let pins = Pins::ours();
-    if pins.check()? { Ok(pins) } else { Err(Error::NothingGuarded.into()) }
+    if are_whole(&pins).await? { Ok(pins) } else { Err(Error::NothingGuarded.into()) }
+}
+
+/// Whether anything is pinned, for a command that takes no lock: what is half-made may be in the making, so another
+/// command that is at work is waited for before that is called broken.
+async fn are_whole(pins: &Pins) -> anyhow::Result<bool> {
+    match pins.check() {
+        Err(error) if is_broken(&error) => {
+            let _lock = Lock::take().await?;
+            pins.check()
+        }
+        result => result,
+    }
+}
+
+fn is_broken(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Error::BrokenPins { .. }))
 }
 
 /// The maps, for a command that changes something in them while it holds the lock. Whom this host depends on is brought
 /// up to date on the way.
 async fn change() -> anyhow::Result<(Lock, Maps)> {
-    let pins = pins_in_use()?;
+    let pins = pins_in_use().await?;
     let lock = Lock::take().await?;
     let mut maps = Maps::open(&pins)?;
     spared::refresh(&mut maps).await?;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use scanguard_common::policy::{ClosedPorts, Judgement, Ping, Policy, PortRule, Preset, Role};
 
-pub(crate) use self::file::name_of;
+pub(crate) use self::file::{PRESETS, name_of};
 pub(crate) use self::port::Ports;
 use self::port::ProtocolPort;
 use crate::error::Error;

@@ -8,12 +8,15 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use aya::Ebpf;
-use aya::programs::links::FdLink;
+use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::tc::{self, NlOptions, TcAttachOptions};
 use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
 use aya::util::KernelVersion;
 use nix::errno::Errno;
 
+use crate::filter::{self, Hook};
+use crate::interface::NetworkInterface;
+use crate::open_link::OpenLink;
 use crate::program::EGRESS;
 
 /// How the second door is attached.
@@ -67,6 +70,17 @@ impl Door {
         Ok(())
     }
 
+    /// Whether it still is where it was attached: anybody may have taken it away since.
+    pub(crate) async fn is_attached(self, interface: &NetworkInterface, pin: &Path) -> anyhow::Result<bool> {
+        match self {
+            Door::Tcx => link_is_attached(pin),
+            Door::Clsact => {
+                let filters = filter::list(interface.index, Hook::Egress).await?;
+                Ok(filters.iter().any(|filter| filter.program.as_deref() == Some(EGRESS)))
+            }
+        }
+    }
+
     /// Removes the filter. A link goes when its pin does.
     pub(crate) fn detach(self, interface: &str) -> anyhow::Result<()> {
         match self {
@@ -85,6 +99,17 @@ impl Door {
 pub(crate) fn program(ebpf: &mut Ebpf) -> anyhow::Result<&mut SchedClassifier> {
     let program = ebpf.program_mut(EGRESS).with_context(|| format!("the object has no program {EGRESS}"))?;
     program.try_into().with_context(|| format!("the object's {EGRESS} is no classifier"))
+}
+
+/// Whether there is a link at the pin, and something at the other end of it.
+fn link_is_attached(pin: &Path) -> anyhow::Result<bool> {
+    let opening = || format!("opening {}", pin.display());
+    if !pin.try_exists().with_context(opening)? {
+        return Ok(false);
+    }
+    let link = FdLink::from(PinnedLink::from_pin(pin).with_context(opening)?);
+    let info = link.info().with_context(|| format!("asking about {}", pin.display()))?;
+    Ok(OpenLink::of_id(info.id())?.is_some_and(|open| open.index().is_some()))
 }
 
 fn add_clsact(interface: &str) -> anyhow::Result<()> {

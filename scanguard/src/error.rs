@@ -54,6 +54,13 @@ pub enum Error {
         why: String,
     },
 
+    /// The BPF file system is mounted so that nothing can be pinned there.
+    #[error("{path}: the BPF file system is mounted read-only; `mount -o remount,rw {path}` mends that")]
+    ReadOnlyBpffs {
+        /// Where it is.
+        path: &'static str,
+    },
+
     /// The kernel is too old, or was built without something.
     #[error("the kernel (Linux {kernel}) lacks {what}; Linux 5.10 or newer is needed")]
     KernelLacks {
@@ -148,6 +155,18 @@ pub enum Error {
         program: Option<String>,
         /// What `ip link` calls the mode that it is attached in.
         flag: &'static str,
+    },
+
+    /// A program on a device above, ours or not.
+    #[error(
+        "{interface}: {upper} above it has an XDP program already, and Linux wants the lower one first; detach {upper}, \
+         then attach both"
+    )]
+    ProgramAbove {
+        /// The interface.
+        interface: String,
+        /// The device above.
+        upper: String,
     },
 
     /// The driver, or the kernel, cannot run the program in the mode that was asked for.
@@ -245,7 +264,7 @@ impl Error {
                 Exit::UnsuitableInterface
             }
             Error::NoPrivileges { .. } | Error::NotPermitted { .. } => Exit::NoPrivileges,
-            Error::NoBpffs { .. } => Exit::NoBpffs,
+            Error::NoBpffs { .. } | Error::ReadOnlyBpffs { .. } => Exit::NoBpffs,
             Error::KernelLacks { .. } => Exit::KernelLacks,
             Error::Refused { .. } => Exit::Refused,
             Error::InvalidCidr { .. } => Exit::InvalidCidr,
@@ -254,7 +273,7 @@ impl Error {
             Error::OtherSchema { .. } => Exit::OtherSchema,
             Error::AlreadyGuarded(_) => Exit::AlreadyGuarded,
             Error::NotGuarded(_) | Error::NothingGuarded => Exit::NotGuarded,
-            Error::ForeignProgram { .. } => Exit::ForeignProgram,
+            Error::ForeignProgram { .. } | Error::ProgramAbove { .. } => Exit::ForeignProgram,
             Error::Locked { .. } => Exit::Locked,
             Error::EventsTaken { .. } => Exit::EventsTaken,
             Error::NoObject => Exit::NoObject,

@@ -44,7 +44,7 @@ exits! {
     3  UnknownInterface "unknown-interface" "no such interface";
     4  UnsuitableInterface "unsuitable-interface" "loopback, not Ethernet, or a driver without the mode";
     5  NoPrivileges "no-privileges" "not allowed to load programs into the kernel";
-    6  NoBpffs "no-bpffs" "the BPF file system is not mounted and cannot be";
+    6  NoBpffs "no-bpffs" "the BPF file system is not mounted and cannot be, or is read-only";
     7  KernelLacks "kernel-lacks" "the kernel lacks a feature";
     8  Refused "refused" "the kernel's verifier refused the program";
     9  InvalidCidr "invalid-cidr" "not an address and not a prefix";
@@ -53,7 +53,7 @@ exits! {
     12 OtherSchema "other-schema" "the pins were made by another version of scanguard";
     13 AlreadyGuarded "already-guarded" "the interface is guarded already";
     14 NotGuarded "not-guarded" "the interface, or any at all, is not guarded";
-    15 ForeignProgram "foreign-program" "another XDP program is attached to the interface";
+    15 ForeignProgram "foreign-program" "another XDP program is attached to the interface, or to one above it";
     16 Locked "locked" "another scanguard command is at work";
     17 EventsTaken "events-taken" "another process is reading the events";
     18 NoObject "no-object" "this scanguard was built without its eBPF program";

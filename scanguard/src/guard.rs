@@ -19,7 +19,7 @@ use crate::lock::Lock;
 use crate::maps::Maps;
 use crate::output::Output;
 use crate::pin::Pins;
-use crate::{bpffs, kernel, privilege, program, spared};
+use crate::{bpffs, kernel, privilege, program, redirected, spared};
 
 /// Which interfaces to guard, and how.
 pub(crate) struct Request<'a> {
@@ -56,7 +56,7 @@ impl Attached {
 
 /// Guards all these interfaces, or none: what was done before a failure is taken back.
 pub(crate) async fn attach(request: &Request<'_>, output: &mut Output<'_>) -> anyhow::Result<Vec<Attached>> {
-    privilege::require()?;
+    privilege::require_to_load()?;
     find(request.names, &Interfaces::read().await?)?;
     kernel::require_links()?;
     program::object()?;
@@ -65,14 +65,20 @@ pub(crate) async fn attach(request: &Request<'_>, output: &mut Output<'_>) -> an
     let pins = Pins::ours();
     let existed = pins.check()?;
     let interfaces = Interfaces::read().await?;
-    let targets = find(request.names, &interfaces)?;
+    let mut targets = find(request.names, &interfaces)?;
+    targets.sort_by_key(|target| interfaces.height(target)); // the kernel refuses those below once one above has a program
     let guarded = if existed { survey(&pins, &interfaces)? } else { Vec::new() };
     for target in &targets {
-        refuse_taken(target, &guarded)?;
+        refuse_taken(target, &guarded, &interfaces)?;
     }
     privilege::lift_memory_limit();
     remove_stale(&pins, &guarded, output)?;
 
+    let mut redirected = Vec::new();
+    for target in &targets {
+        redirected.push(redirected::is_so(target, &interfaces).await?);
+    }
+    let targets: Vec<(&NetworkInterface, bool)> = targets.into_iter().zip(redirected).collect();
     let mut attempt = Attempt::new(&pins, existed);
     match attempt.run(request, &targets, output).await {
         Ok(attached) => Ok(attached),
@@ -164,9 +170,17 @@ fn find<'i>(names: &[String], interfaces: &'i Interfaces) -> Result<Vec<&'i Netw
 }
 
 /// Makes sure that neither we nor anybody else is there.
-pub(crate) fn refuse_taken(target: &NetworkInterface, guarded: &[Guarded]) -> Result<(), Error> {
+pub(crate) fn refuse_taken(
+    target: &NetworkInterface,
+    guarded: &[Guarded],
+    interfaces: &Interfaces,
+) -> Result<(), Error> {
     if guarded.iter().any(|entry| entry.is(target.index)) {
         return Err(Error::AlreadyGuarded(target.name.clone()));
+    }
+    if let Some(upper) = interfaces.above(target).find(|upper| !upper.xdp.is_empty()) {
+        let (interface, upper) = (target.name.clone(), upper.name.clone());
+        return Err(Error::ProgramAbove { interface, upper });
     }
     match target.xdp.first() {
         Some(foreign) => Err(foreign_program(&target.name, Some(foreign.id), foreign.mode)),
@@ -188,7 +202,7 @@ fn remove_stale(pins: &Pins, guarded: &[Guarded], output: &mut Output<'_>) -> an
     for entry in guarded.iter().filter(|entry| entry.is_stale()) {
         pins.remove_link(entry.slot)?;
         Maps::open(pins)?.free_slot(entry.slot)?;
-        output.word(format_args!("removed what was left of an interface that is gone"))?;
+        output.word("removed what was left of an interface that is gone");
     }
     Ok(())
 }

@@ -4,11 +4,12 @@ use std::fmt;
 
 use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
-use rtnetlink::packet_route::link::{LinkAttribute, LinkLayerType, LinkMessage, LinkXdp, Prop};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkInfo, LinkLayerType, LinkMessage, LinkXdp, Prop};
 use scanguard_common::parse::link::MacAddress;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::netlink;
 
 /// One interface of this network namespace.
 #[derive(Clone, Debug)]
@@ -20,7 +21,13 @@ pub(crate) struct NetworkInterface {
     /// What else it is called.
     alternative_names: Vec<String>,
     /// What kind of link it is.
-    kind: LinkLayerType,
+    layer: LinkLayerType,
+    /// What kind of device it is, as `ip -details link` calls it; `None` for hardware.
+    kind: Option<String>,
+    /// The number of the device that it belongs to: a bridge, a bond, a VRF.
+    pub(crate) master: Option<u32>,
+    /// The number of the device that it is made on, or of its other end, where that is in this namespace.
+    lower: Option<u32>,
     /// Its link-layer address, where that has six bytes.
     pub(crate) mac: Option<MacAddress>,
     /// The XDP programs attached to it: at most one, unless one is offloaded.
@@ -69,19 +76,31 @@ impl Mode {
 }
 
 impl NetworkInterface {
+    /// What kind of device it is, as `ip -details link` calls it; empty for hardware.
+    pub(crate) fn kind(&self) -> &str {
+        self.kind.as_deref().unwrap_or_default()
+    }
+
     /// The address for which frames must be to be judged.
     ///
     /// # Errors
     ///
     /// [`Error::Loopback`] and [`Error::NotEthernet`] where the interface cannot be guarded.
     pub(crate) fn guardable(&self) -> Result<MacAddress, Error> {
-        match (self.kind, self.mac) {
+        match (self.layer, self.mac) {
             (LinkLayerType::Ether, Some(mac)) => Ok(mac),
             (LinkLayerType::Loopback, _) => Err(Error::Loopback(self.name.clone())),
-            (kind, _) => {
-                Err(Error::NotEthernet { name: self.name.clone(), kind: kind.to_string().to_lowercase() })
+            (layer, _) => {
+                Err(Error::NotEthernet { name: self.name.clone(), kind: layer.to_string().to_lowercase() })
             }
         }
+    }
+
+    /// Whether it takes what is its own from the interface with this number. The two ends of a veth refer to each other
+    /// in the same way.
+    fn is_made_on(&self, lower: u32) -> bool {
+        const KINDS: [&str; 6] = ["vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec"];
+        self.lower == Some(lower) && KINDS.contains(&self.kind())
     }
 
     fn from_message(message: LinkMessage) -> NetworkInterface {
@@ -89,10 +108,14 @@ impl NetworkInterface {
             index: message.header.index,
             name: String::new(),
             alternative_names: Vec::new(),
-            kind: message.header.link_layer_type,
+            layer: message.header.link_layer_type,
+            kind: None,
+            master: None,
+            lower: None,
             mac: None,
             xdp: Vec::new(),
         };
+        let mut is_lower_elsewhere = false;
         for attribute in message.attributes {
             if let LinkAttribute::IfName(name) = attribute {
                 interface.name = name;
@@ -100,12 +123,27 @@ impl NetworkInterface {
                 interface.mac = <[u8; 6]>::try_from(bytes).ok().map(MacAddress);
             } else if let LinkAttribute::Xdp(details) = attribute {
                 interface.xdp = details.iter().filter_map(program).collect();
+            } else if let LinkAttribute::LinkInfo(details) = attribute {
+                interface.kind = details.iter().find_map(kind);
+            } else if let LinkAttribute::Controller(index) = attribute {
+                interface.master = Some(index);
+            } else if let LinkAttribute::Link(index) = attribute {
+                interface.lower = Some(index);
+            } else if let LinkAttribute::LinkNetNsId(_) = attribute {
+                is_lower_elsewhere = true;
             } else if let LinkAttribute::PropList(properties) = attribute {
                 interface.alternative_names = properties.into_iter().filter_map(alternative_name).collect();
             }
         }
+        if is_lower_elsewhere {
+            interface.lower = None;
+        }
         interface
     }
+}
+
+fn kind(detail: &LinkInfo) -> Option<String> {
+    if let LinkInfo::Kind(kind) = detail { Some(kind.to_string()) } else { None }
 }
 
 /// The program that one attribute below `IFLA_XDP` tells of. Each is told by mode, and one of them a second
@@ -133,12 +171,28 @@ pub(crate) struct Interfaces(Vec<NetworkInterface>);
 impl Interfaces {
     /// Asks the kernel.
     pub(crate) async fn read() -> anyhow::Result<Interfaces> {
-        let (connection, handle, _) = rtnetlink::new_connection().context("opening an rtnetlink socket")?;
-        let connection = tokio::spawn(connection);
-        let links: Result<Vec<LinkMessage>, _> = handle.link().get().execute().try_collect().await;
-        connection.abort();
-        let links = links.context("listing network interfaces")?;
+        let links: Vec<LinkMessage> =
+            netlink::ask(async |handle| handle.link().get().execute().try_collect().await)
+                .await
+                .context("listing network interfaces")?;
         Ok(Interfaces(links.into_iter().map(NetworkInterface::from_message).collect()))
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &NetworkInterface> {
+        self.0.iter()
+    }
+
+    /// The devices that use this one: they belong to it by tag or by address, or it belongs to them.
+    pub(crate) fn above(&self, lower: &NetworkInterface) -> impl Iterator<Item = &NetworkInterface> {
+        let (index, master) = (lower.index, lower.master);
+        self.all().filter(move |upper| upper.is_made_on(index) || master == Some(upper.index))
+    }
+
+    /// How many devices there are below this one, one on top of the other.
+    pub(crate) fn height(&self, upper: &NetworkInterface) -> usize {
+        let below = self.all().filter(|lower| self.above(lower).any(|above| above.index == upper.index));
+        below.map(|lower| 1 + self.height(lower)).max().unwrap_or_default()
     }
 
     /// All their names.

@@ -7,21 +7,38 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 
 use crate::error::Error;
 
-/// Numbers of `include/uapi/linux/capability.h`.
-const NET_ADMIN: u32 = 12;
-const SYS_ADMIN: u32 = 21;
-const BPF: u32 = 39;
+/// A capability: its number in `include/uapi/linux/capability.h`, and its name.
+type Capability = (u32, &'static str);
 
-/// Makes sure that this process may load and attach programs.
+const NET_ADMIN: Capability = (12, "CAP_NET_ADMIN");
+const SYS_ADMIN: Capability = (21, "CAP_SYS_ADMIN");
+const PERFMON: Capability = (38, "CAP_PERFMON");
+const BPF: Capability = (39, "CAP_BPF");
+
+/// Makes sure that this process may work on what is attached.
 ///
 /// # Errors
 ///
 /// [`Error::NoPrivileges`] with the capabilities that are missing.
 pub(crate) fn require() -> anyhow::Result<()> {
+    require_all(&[BPF, NET_ADMIN])
+}
+
+/// Makes sure that this process may load and attach programs. Without `CAP_PERFMON` the verifier refuses to compare
+/// pointers, which reading packets takes.
+///
+/// # Errors
+///
+/// As above.
+pub(crate) fn require_to_load() -> anyhow::Result<()> {
+    require_all(&[BPF, NET_ADMIN, PERFMON])
+}
+
+fn require_all(needed: &[Capability]) -> anyhow::Result<()> {
     const STATUS: &str = "/proc/self/status";
     let status = fs::read_to_string(STATUS).with_context(|| format!("reading {STATUS}"))?;
     let effective = effective(&status).with_context(|| format!("{STATUS} has no CapEff line"))?;
-    match missing(effective) {
+    match missing(needed, effective) {
         None => Ok(()),
         Some(missing) => Err(Error::NoPrivileges { missing }.into()),
     }
@@ -42,14 +59,15 @@ fn effective(status: &str) -> Option<u64> {
     u64::from_str_radix(line.trim(), 16).ok()
 }
 
-/// Which capabilities are missing, if any. `CAP_SYS_ADMIN` stands for both, as it did before Linux 5.8.
-fn missing(effective: u64) -> Option<String> {
-    let has = |capability: u32| effective & (1 << capability) != 0;
-    match (has(SYS_ADMIN), has(BPF), has(NET_ADMIN)) {
-        (true, _, _) | (_, true, true) => None,
-        (_, false, true) => Some("the capability CAP_BPF".to_owned()),
-        (_, true, false) => Some("the capability CAP_NET_ADMIN".to_owned()),
-        (_, false, false) => Some("the capabilities CAP_BPF and CAP_NET_ADMIN".to_owned()),
+/// Which of these capabilities are missing, if any. `CAP_SYS_ADMIN` stands for all of them, as it did before Linux 5.8.
+fn missing(needed: &[Capability], effective: u64) -> Option<String> {
+    let has = |(number, _): &Capability| effective & (1 << number) != 0;
+    let missing: Vec<&str> = needed.iter().filter(|needed| !has(needed)).map(|(_, name)| *name).collect();
+    match missing.as_slice() {
+        _ if has(&SYS_ADMIN) => None,
+        [] => None,
+        [one] => Some(format!("the capability {one}")),
+        [rest @ .., last] => Some(format!("the capabilities {} and {last}", rest.join(", "))),
     }
 }
 
@@ -65,11 +83,14 @@ mod tests {
     }
 
     #[test]
-    fn both_capabilities_are_needed_or_the_one_that_stands_for_all() {
-        assert_eq!(missing(1 << BPF | 1 << NET_ADMIN), None);
-        assert_eq!(missing(1 << SYS_ADMIN), None);
-        assert_eq!(missing(1 << NET_ADMIN).as_deref(), Some("the capability CAP_BPF"));
-        assert_eq!(missing(1 << BPF).as_deref(), Some("the capability CAP_NET_ADMIN"));
-        assert_eq!(missing(0).as_deref(), Some("the capabilities CAP_BPF and CAP_NET_ADMIN"));
+    fn every_capability_is_needed_or_the_one_that_stands_for_all() {
+        let bits = |held: &[Capability]| held.iter().fold(0, |bits, (number, _)| bits | 1 << number);
+        let missing = |held: &[Capability]| missing(&[BPF, NET_ADMIN, PERFMON], bits(held));
+        assert_eq!(missing(&[BPF, NET_ADMIN, PERFMON]), None);
+        assert_eq!(missing(&[SYS_ADMIN]), None);
+        assert_eq!(missing(&[NET_ADMIN, PERFMON]).as_deref(), Some("the capability CAP_BPF"));
+        assert_eq!(missing(&[BPF]).as_deref(), Some("the capabilities CAP_NET_ADMIN and CAP_PERFMON"));
+        let all = "the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON";
+        assert_eq!(missing(&[]).as_deref(), Some(all));
     }
 }

@@ -3,5 +3,10 @@
 mod decision;
 mod flags;
 mod headers;
+mod hostile;
+mod questions;
 mod refusal;
+mod regressions;
+mod signatures;
 mod truncation;
+mod watched;

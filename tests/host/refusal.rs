@@ -37,6 +37,18 @@ fn resets_are_told_apart_by_what_they_answer() {
 }
 
 #[test]
+fn an_association_is_refused_by_its_first_chunk() {
+    for (here, there) in FAMILIES {
+        for kind in 0..=u8::MAX {
+            let frame = Frame::between(here, there).sctp(80, 1234).chunk(kind, 0, &[]).build();
+            let said = leaving(&parse(frame.as_slice()).expect("an SCTP packet"));
+            let expected = if kind == 6 { Leaving::Refusal(Refusal::Abort) } else { Leaving::Speech };
+            assert_eq!(said, expected, "chunk {kind}");
+        }
+    }
+}
+
+#[test]
 fn icmp_refuses_with_few_of_its_messages() {
     for kind in 0..=u8::MAX {
         for code in 0..=15 {
@@ -135,6 +147,10 @@ fn each_refusal_has_its_own_excuse() {
         (Refusal::Stray, spoken, None),
         (Refusal::Stray, budget, None),
         (Refusal::Stray, listened, Some(Cause::StraySilenced)),
+        (Refusal::Abort, answer, None),
+        (Refusal::Abort, spoken, None),
+        (Refusal::Abort, listened, Some(Cause::ResetSilenced)),
+        (Refusal::Abort, budget, Some(Cause::ResetSilenced)),
         (Refusal::Unreachable, spoken, Some(Cause::UnreachableSilenced)),
         (Refusal::Unreachable, listened, Some(Cause::UnreachableSilenced)),
         (Refusal::Unreachable, budget, Some(Cause::UnreachableSilenced)),

@@ -1,11 +1,10 @@
 //! However a frame is cut short or garbled, it is read within its bounds and gets an answer.
 
-use std::cell::Cell;
-
 use scanguard_common::cause::Cause;
-use scanguard_common::frame::Frame as Memory;
 use scanguard_common::parse::parse;
 use scanguard_harness::{Extension, Frame, GUARDED_V4, GUARDED_V6, OUTSIDE_V4, OUTSIDE_V6, Traffic};
+
+use crate::watched::Watched;
 
 const SEED: u64 = 0x5eed_0001;
 
@@ -87,25 +86,6 @@ fn every_truncation_with_an_honest_length_too() {
     }
 }
 
-/// Memory that notices a read outside of it.
-struct Watched<'a> {
-    bytes: &'a [u8],
-    reads: Cell<usize>,
-}
-
-impl Memory for Watched<'_> {
-    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        self.reads.set(self.reads.get() + 1);
-        let chunk = self.bytes.read::<N>(offset)?;
-        assert!(offset + N <= self.bytes.len());
-        Some(chunk)
-    }
-
-    fn length(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
 #[test]
 fn two_hundred_thousand_garbled_frames_are_answered_in_a_bounded_number_of_reads() {
     println!("seed {SEED:#x}");
@@ -113,10 +93,10 @@ fn two_hundred_thousand_garbled_frames_are_answered_in_a_bounded_number_of_reads
     let mut understood = 0;
     for _ in 0..200_000 {
         let frame = traffic.frame();
-        let watched = Watched { bytes: &frame, reads: Cell::new(0) };
+        let watched = Watched::over(&frame);
         let result = parse(&watched);
         assert_eq!(result, parse(frame.as_slice()));
-        assert!(watched.reads.get() < 32, "{} reads", watched.reads.get());
+        assert!(watched.reads() < 32, "{} reads", watched.reads());
         understood += usize::from(result.is_ok());
     }
     assert!((50_000..190_000).contains(&understood), "{understood} understood: the generator is one-sided");

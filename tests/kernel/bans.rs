@@ -27,7 +27,7 @@ const CLOSED: &str = "1001-1010";
 fn a_scanner_is_banned_and_what_it_did_can_be_told() -> Result<()> {
     let lab = Lab::new()?;
     let _ssh = Service::echo(&lab.guarded, SSH)?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let guard = Guard::attached_with(&lab.guarded, "--preset balanced")?;
     let mut session = Conversation::open(&lab.outside, (GUARDED_V4, SSH))?;
     scan(&lab)?;
 
@@ -65,7 +65,7 @@ fn a_scanner_is_banned_and_what_it_did_can_be_told() -> Result<()> {
 #[test]
 fn a_gateway_is_never_banned_whenever_it_becomes_one() -> Result<()> {
     let lab = Lab::new()?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let guard = Guard::attached_with(&lab.guarded, "--preset balanced")?;
     lab.guarded.ip("route add default via 10.77.0.2")?;
     guard.run("allow list")?;
     let spared = |told: String| told.contains("It is never banned for scanning, because it is a gateway");
@@ -103,7 +103,7 @@ fn over_ipv6_a_network_is_banned_and_the_one_of_this_host_is_not() -> Result<()>
     let lab = Lab::new()?;
     lab.add_source("fd78::2".parse()?)?;
     lab.guarded.ip("route add fd78::/64 dev eth0")?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let guard = Guard::attached_with(&lab.guarded, "--preset balanced")?;
     let scan_from = |source: &str| {
         let line = format!("-6 -sS {NMAP_OPTIONS} -e eth0 -S {source} -p {CLOSED} {GUARDED_V6}");
         lab.outside.run("nmap", line.split_whitespace()).map(drop)
@@ -127,7 +127,7 @@ fn over_ipv6_a_network_is_banned_and_the_one_of_this_host_is_not() -> Result<()>
 fn the_operator_bans_and_lifts() -> Result<()> {
     let lab = Lab::new()?;
     let _ssh = Service::echo(&lab.guarded, SSH)?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let guard = Guard::attached_with(&lab.guarded, "--preset balanced")?;
     let mut session = Conversation::open(&lab.outside, (GUARDED_V4, SSH))?;
     for (banned, lasting) in [("10.77.0.2", ""), ("10.77.0.2/31", "--for 2h"), ("10.77.0.2", "--for 2h")] {
         guard.run(&format!("ban add {banned} {lasting} --reason nightly-scans"))?;
@@ -149,7 +149,7 @@ fn the_operator_bans_and_lifts() -> Result<()> {
 fn a_ban_for_a_while_ends_by_itself() -> Result<()> {
     let lab = Lab::new()?;
     let _ssh = Service::echo(&lab.guarded, SSH)?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let guard = Guard::attached_with(&lab.guarded, "--preset balanced")?;
     guard.run("ban add 10.77.0.2 --for 3s")?;
     // The client goes on trying for longer than that.
     Conversation::open(&lab.outside, (GUARDED_V4, SSH))?.exchange("after the ban")?;
@@ -160,7 +160,7 @@ fn a_ban_for_a_while_ends_by_itself() -> Result<()> {
 #[test]
 fn what_is_removed_is_removed_whole_or_not_at_all() -> Result<()> {
     let lab = Lab::new()?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let guard = Guard::attached_with(&lab.guarded, "--preset balanced")?;
     guard.run("ban add 192.0.2.7 2001:db8::/32")?;
     let (code, words) = guard.fail_through(&[], "ban remove 192.0.2.7 192.0.2.8")?;
     ensure!(code == 21 && words.contains("192.0.2.8: is not banned; "), "{code}: {words}");
@@ -174,7 +174,7 @@ fn what_is_removed_is_removed_whole_or_not_at_all() -> Result<()> {
 fn nobody_bans_himself_or_whom_the_host_depends_on_by_mistake() -> Result<()> {
     let lab = Lab::new()?;
     lab.guarded.ip("route add default via 10.77.0.254")?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let guard = Guard::attached_with(&lab.guarded, "--preset balanced")?;
     let session = ["env", "SSH_CONNECTION=192.0.2.7 50000 10.77.0.1 22"];
     for (line, whose) in [
         ("ban add 10.77.0.0/30", "10.77.0.1, an address of this host"),

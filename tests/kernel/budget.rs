@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use aya::Ebpf;
-use aya::maps::Map;
 use aya::programs::{ProgramInfo, SchedClassifier, Xdp};
 use scanguard::program::{Constants, EGRESS, INGRESS, load_apart};
+use scanguard_benches::footprint::map_memory;
 use scanguard_common::schema::InterfaceSlot;
 
 const BUDGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/budget.toml");
@@ -49,25 +48,4 @@ fn info(ebpf: &mut Ebpf, name: &str) -> Result<ProgramInfo> {
     }
     let program: &mut SchedClassifier = program.try_into()?;
     Ok(program.info()?)
-}
-
-/// The bytes of all maps, as the kernel tells them of each open one.
-fn map_memory(ebpf: &Ebpf) -> Result<u64> {
-    ebpf.maps().map(|(name, map)| memory(map).with_context(|| format!("the map {name}"))).sum()
-}
-
-fn memory(map: &Map) -> Result<u64> {
-    let (Map::Array(data)
-    | Map::HashMap(data)
-    | Map::LpmTrie(data)
-    | Map::LruHashMap(data)
-    | Map::PerCpuArray(data)
-    | Map::RingBuf(data)) = map
-    else {
-        bail!("of a kind that is not expected: {map:?}");
-    };
-    let file = format!("/proc/self/fdinfo/{}", data.fd().as_fd().as_raw_fd());
-    let text = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("memlock:")).context("no memlock line")?;
-    Ok(line.trim().parse()?)
 }

@@ -13,7 +13,7 @@ use scanguard_harness::{
 
 use crate::guard::Guard;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A segment that is dropped for a cause: its flags and its sequence number.
 struct Probe {
@@ -40,7 +40,7 @@ const PROBES: [Probe; 12] = [
 #[test]
 fn every_probe_is_counted_once_with_its_bytes_under_its_own_cause() -> Result<()> {
     let lab = Lab::new()?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let guard = Guard::attached_with(&lab.guarded, "--preset off --closed-ports ingress")?;
     let injector = Injector::on(&lab.outside, INTERFACE)?;
     let before = guard.counts()?;
 
@@ -79,8 +79,13 @@ fn every_probe_is_counted_once_with_its_bytes_under_its_own_cause() -> Result<()
         "{} strays passed, not {BURST}",
         after.packets(Cause::Stray)
     );
+    // What is dropped because of a policy, or of what its source did before, has tests of its own.
+    let is_of_packets_alone = |cause: Cause| {
+        !matches!(cause, Cause::DecoyPort | Cause::ToolSignature | Cause::Banned | Cause::Denied)
+            && !cause.name().ends_with("-silenced")
+    };
     let is_of_the_first_door =
-        |cause: &&Cause| cause.action() == Action::Drop && !cause.name().ends_with("-silenced");
+        |cause: &&Cause| cause.action() == Action::Drop && is_of_packets_alone(**cause);
     let drops = Cause::ALL.iter().filter(is_of_the_first_door).count();
     ensure!(expected.len() == drops, "{} causes of {drops} were tried", expected.len());
     Ok(())

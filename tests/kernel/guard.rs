@@ -29,10 +29,15 @@ impl<'a> Guard<'a> {
         Guard { host }
     }
 
-    /// scanguard, guarding the cable.
+    /// scanguard, guarding the cable. It bans nobody: scanners and honest clients have the same address in the lab.
     pub(crate) fn attached(host: &'a Host) -> Result<Guard<'a>> {
+        Guard::attached_with(host, "--preset off")
+    }
+
+    /// scanguard, guarding the cable as these arguments say.
+    pub(crate) fn attached_with(host: &'a Host, arguments: &str) -> Result<Guard<'a>> {
         let guard = Guard::on(host);
-        guard.run(&format!("attach {INTERFACE}"))?;
+        guard.run(&format!("attach {INTERFACE} {arguments}"))?;
         Ok(guard)
     }
 
@@ -66,6 +71,11 @@ impl<'a> Guard<'a> {
     /// All counters of the cable's interface.
     pub(crate) fn counts(&self) -> Result<Counts> {
         Counts::read(&self.run(&format!("stats {INTERFACE} --all --json"))?)
+    }
+
+    /// All counters of all guarded interfaces together.
+    pub(crate) fn all_counts(&self) -> Result<Counts> {
+        Counts::read(&self.run("stats --all --json")?)
     }
 
     /// Waits until so many packets were dropped since `before`: their causes, with packets and bytes.
@@ -107,7 +117,9 @@ impl Counts {
                 let cause = Cause::from_name(name).with_context(|| format!("{name}: no such cause"))?;
                 let number = |field| line.get(field).and_then(Value::as_u64);
                 let tally = number("packets").zip(number("bytes"));
-                counts.insert(cause, tally.with_context(|| format!("{name}: no packets or bytes"))?);
+                let (packets, bytes) = tally.with_context(|| format!("{name}: no packets or bytes"))?;
+                let sum: &mut (u64, u64) = counts.entry(cause).or_default();
+                *sum = (sum.0 + packets, sum.1 + bytes);
             }
         }
         ensure!(counts.len() == Cause::ALL.len(), "not every cause is told");
@@ -117,6 +129,13 @@ impl Counts {
     /// How many packets were counted for a cause.
     pub(crate) fn packets(&self, cause: Cause) -> u64 {
         self.0.get(&cause).map_or(0, |(packets, _)| *packets)
+    }
+
+    /// How many packets came in.
+    pub(crate) fn received(&self) -> u64 {
+        // What goes out is counted only where it is silenced.
+        let came_in = self.0.iter().filter(|(cause, _)| !cause.name().ends_with("-silenced"));
+        came_in.map(|(_, (packets, _))| packets).sum()
     }
 
     /// What was counted since `before`: causes with packets and bytes, those that dropped.

@@ -10,7 +10,7 @@ use scanguard_harness::{GUARDED_V4, Host, INTERFACE, Lab, Process};
 use crate::guard::Guard;
 use crate::nmap::{CLOSED, Scan, scan};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn run_killed_in_the_middle_of_a_scan_leaves_protection_and_detach_ends_it() -> Result<()> {
@@ -125,11 +125,11 @@ fn a_driver_without_xdp_is_guarded_in_generic_mode_and_that_is_said() -> Result<
 }
 
 /// Starts `scanguard run` and waits until it guards.
-fn start_run(guard: &Guard<'_>) -> Result<Process> {
+pub(crate) fn start_run(guard: &Guard<'_>) -> Result<Process> {
     await_run(guard.spawn(&format!("run {INTERFACE}"))?)
 }
 
-fn await_run(run: Process) -> Result<Process> {
+pub(crate) fn await_run(run: Process) -> Result<Process> {
     let deadline = Instant::now() + LIMIT;
     while !run.stderr().contains("until Ctrl-C") {
         ensure!(Instant::now() < deadline, "`scanguard run` does not begin: {}", run.stderr());

@@ -4,8 +4,12 @@ pub(crate) mod feature;
 mod talk;
 
 mod agreement;
+mod hostile;
+mod legitimate;
 mod load;
-mod netem;
+mod sctp;
+mod second_door;
 mod smoke;
+mod upper;
 mod vlan;
 mod vrf;

@@ -12,7 +12,7 @@ use crate::guard::Guard;
 use crate::policy::Policy;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 /// How long a command that goes on is watched before Ctrl-C.
 const A_WHILE: Duration = Duration::from_millis(500);
 

@@ -2,23 +2,28 @@
 //! leaves everything as it was.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use aya::Ebpf;
+use aya::maps::lpm_trie::{Key, LpmTrie};
+use aya::maps::{Map, MapData};
 use aya::programs::{Xdp, XdpMode};
 use scanguard::exit::Exit;
 use scanguard::program::{Constants, INGRESS, load_apart};
-use scanguard_common::schema::InterfaceSlot;
+use scanguard_common::schema::{InterfaceSlot, MAX_PREFIXES};
 use scanguard_harness::{Frame, GUARDED_V4, Host, INTERFACE, Injector, Lab, OUTSIDE_V4};
 
 use crate::guard::Guard;
 use crate::lifetime::add_interface;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 const PINS: &str = "/sys/fs/bpf/scanguard";
 const WITHOUT_PRIVILEGES: [&str; 2] = ["setpriv", "--bounding-set=-all"];
+const WITHOUT_PERFMON: [&str; 2] = ["setpriv", "--bounding-set=-all,+bpf,+net_admin"];
+const WITH_ALL_IT_TAKES: [&str; 2] = ["setpriv", "--bounding-set=-all,+bpf,+net_admin,+perfmon"];
 const AS_LINUX_2_6: [&str; 2] = ["setarch", "--uname-2.6"];
 const WITHOUT_MOUNTING: [&str; 2] = ["setpriv", "--bounding-set=-sys_admin"];
 
@@ -32,12 +37,15 @@ type Spoiler = (&'static str, fn(&Host) -> Result<()>);
 fn what_cannot_be_done_where_nothing_is_guarded() -> Result<()> {
     let lab = Lab::new()?;
     lab.guarded.ip("link add ifb0 type ifb")?;
+    lab.guarded.ip("tuntap add mode tun tun0")?;
     let guard = Guard::on(&lab.guarded);
-    let refusals: [Refusal; 15] = [
+    let refusals: [Refusal; 17] = [
         ("attach nosuch0", Exit::UnknownInterface, ["nosuch0", "`ip link`"]),
         ("run nosuch0", Exit::UnknownInterface, ["nosuch0", "`ip link`"]),
         ("attach eth0 nosuch0", Exit::UnknownInterface, ["nosuch0", "`ip link`"]),
         ("attach lo", Exit::UnsuitableInterface, ["lo", "guard an interface to the outside"]),
+        ("attach tun0", Exit::UnsuitableInterface, ["tun0: is no Ethernet interface", "guard the Ethernet"]),
+        ("attach eth0 lo", Exit::UnsuitableInterface, ["lo", "guard an interface to the outside"]),
         ("attach ifb0 --mode native", Exit::UnsuitableInterface, ["ifb0", "leave out --mode"]),
         ("attach eth0 --allow 10.0.0.1/24", Exit::InvalidCidr, ["10.0.0.1/24", "write 10.0.0.0/24"]),
         ("attach eth0 --allow nobody", Exit::InvalidCidr, ["nobody", "write it like"]),
@@ -92,10 +100,27 @@ fn what_cannot_be_done_where_something_is_guarded() -> Result<()> {
 fn without_privileges_nothing_is_tried() -> Result<()> {
     let lab = Lab::new()?;
     let guard = Guard::on(&lab.guarded);
-    for line in ["attach eth0", "run eth0", "detach eth0", "status", "stats", "events", "allow list"] {
+    for line in ["attach eth0", "run eth0"] {
+        let all = ["CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", "sudo"];
+        check(&guard, &WITHOUT_PRIVILEGES, &(line, Exit::NoPrivileges, all))?;
+        check(&guard, &WITHOUT_PERFMON, &(line, Exit::NoPrivileges, ["CAP_PERFMON", "sudo"]))?;
+    }
+    for line in ["detach eth0", "status", "stats", "events", "allow list"] {
         let refusal = (line, Exit::NoPrivileges, ["CAP_BPF and CAP_NET_ADMIN", "sudo"]);
         check(&guard, &WITHOUT_PRIVILEGES, &refusal)?;
     }
+    ensure!(guard.is_gone()?, "something is left");
+    let capabilities = guard.spawn_through(&WITH_ALL_IT_TAKES, "attach eth0")?.wait(LIMIT)?;
+    ensure!(capabilities.status.success(), "{}", String::from_utf8_lossy(&capabilities.stderr));
+    Ok(())
+}
+
+#[test]
+fn root_of_a_user_namespace_is_told_to_go_to_the_host() -> Result<()> {
+    let lab = Lab::new()?;
+    let guard = Guard::on(&lab.guarded);
+    let refusal = ("attach eth0", Exit::NoPrivileges, ["the kernel does not permit it", "on the host"]);
+    check(&guard, &["unshare", "--user", "--map-root-user"], &refusal)?;
     ensure!(guard.is_gone()?, "something is left");
     Ok(())
 }
@@ -122,6 +147,10 @@ fn a_missing_bpf_file_system_is_mounted_or_the_remedy_is_told() -> Result<()> {
     check(&guard, &[], &("stats", Exit::NotGuarded, ["no interface is guarded", "`scanguard attach"]))?;
     guard.run("attach eth0")?;
     ensure!(lab.guarded.within(|| Path::new(PINS).exists()), "nothing is pinned");
+    guard.run("detach eth0")?;
+    lab.guarded.run("mount", ["-o", "remount,ro", "/sys/fs/bpf"])?;
+    let refusal = ("attach eth0", Exit::NoBpffs, ["read-only", "`mount -o remount,rw /sys/fs/bpf`"]);
+    check(&guard, &[], &refusal)?;
     Ok(())
 }
 
@@ -182,6 +211,46 @@ fn pins_of_another_version_are_left_to_it() -> Result<()> {
         check(&guard, &[], &(line, Exit::OtherSchema, ["schema 99", "`rm -r /sys/fs/bpf/scanguard`"]))?;
     }
     ensure!(lab.guarded.ip("link show eth0")?.contains("xdp"), "the other version's protection ended");
+    Ok(())
+}
+
+#[test]
+fn more_interfaces_than_there_is_room_for_are_refused_together() -> Result<()> {
+    let lab = Lab::new()?;
+    let room = InterfaceSlot::all().count();
+    let names: Vec<String> = (0..=room).map(|number| format!("eth{}", number + 1)).collect();
+    for name in &names {
+        lab.guarded.ip(&format!("link add {name} type ifb"))?;
+    }
+    let guard = Guard::on(&lab.guarded);
+    let (code, message) = guard.fail_through(&[], &format!("attach {}", names.join(" ")))?;
+    ensure!(code == i32::from(Exit::Full.code()), "attach ended with {code}: {message}");
+    ensure!(message.contains("there is no room for more; detach one"), "{message}");
+    ensure!(guard.is_gone()?, "something is left");
+    ensure!(!lab.guarded.ip("link show")?.contains("xdp"), "some are guarded");
+    Ok(())
+}
+
+#[test]
+fn more_prefixes_than_there_is_room_for_are_refused_together() -> Result<()> {
+    let lab = Lab::new()?;
+    let guard = Guard::attached(&lab.guarded)?;
+    lab.guarded.within(|| fill_allowlist(MAX_PREFIXES - 1))?;
+    let (code, message) = guard.fail_through(&[], "allow add 192.0.2.1 192.0.2.2")?;
+    ensure!(code == i32::from(Exit::Full.code()), "allow ended with {code}: {message}");
+    ensure!(message.contains("192.0.2.2: the list is full") && message.contains("remove some"), "{message}");
+    guard.run("allow add 192.0.2.1")?; // the first of the two was not added, so there is room for it
+    Ok(())
+}
+
+/// Writes so many addresses into the map itself: a command line would not hold them.
+fn fill_allowlist(addresses: u32) -> Result<()> {
+    let map = MapData::from_pin(Path::new(PINS).join("maps/ALLOWED"))?;
+    let mut allowed: LpmTrie<MapData, [u8; 16], u64> = Map::LpmTrie(map).try_into()?;
+    for number in 0..addresses {
+        let address = Ipv4Addr::from(0x0a00_0000 + number).to_ipv6_mapped().octets();
+        allowed.insert(&Key::new(128, address), u64::MAX, 0)?;
+    }
     Ok(())
 }
 

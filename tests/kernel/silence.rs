@@ -153,12 +153,12 @@ fn the_operator_chooses_where_closed_ports_are_silenced() -> Result<()> {
     let _services = services(&lab)?;
     let guard = Guard::on(&lab.guarded);
     for (choice, told, cause, closed) in [
-        ("auto", "at ingress (auto: the interface does not forward)", Cause::ClosedPort, PortState::Filtered),
+        ("auto", "at both doors (auto", Cause::ClosedPort, PortState::Filtered),
         ("ingress", "at ingress", Cause::ClosedPort, PortState::Filtered),
         ("egress", "at egress", Cause::ResetSilenced, PortState::Filtered),
-        ("pass", "not silenced", Cause::MaybeTranslated, PortState::Closed),
+        ("pass", "not silenced", Cause::UnprovenPort, PortState::Closed),
     ] {
-        guard.run(&format!("attach {INTERFACE} --closed-ports {choice}"))?;
+        guard.run(&format!("attach {INTERFACE} --preset off --closed-ports {choice}"))?;
         let status = guard.run("status")?;
         ensure!(status.contains(told), "{choice}: {status}");
         for (_, report) in scan(&lab.outside, &["-sS"], GUARDED_V4.into())? {
@@ -184,7 +184,7 @@ fn a_port_that_a_packet_filter_redirects_works_where_the_operator_says_egress() 
     }";
     lab.guarded.run("nft", [redirect])?;
     let guard = Guard::on(&lab.guarded);
-    guard.run(&format!("attach {INTERFACE} --closed-ports egress"))?;
+    guard.run(&format!("attach {INTERFACE} --preset off --closed-ports egress"))?;
     for target in [IpAddr::from(GUARDED_V4), GUARDED_V6.into()] {
         let mut conversation = Conversation::open(&lab.outside, (target, 22))?;
         for round in 0..50 {

@@ -6,12 +6,13 @@ use std::process::{ExitCode, Stdio};
 use anyhow::{Context, Result, anyhow};
 
 use crate::root::Root;
+use crate::setup::Extent;
 use crate::{demo, setup, shell};
 
 /// Sets up, builds scanguard as it is released, and runs the demo with it, as root.
 pub(crate) fn run() -> Result<ExitCode> {
     let root = Root::find().map_err(|reason| anyhow!("the demo needs root: {reason}"))?;
-    setup::as_far_as_possible();
+    setup::as_far_as_possible(Extent::Everyday);
     shell::run(&mut shell::cargo(["build", "--release", "--package", "scanguard"]))?;
     let scanguard = shell::built("release")?.join("scanguard");
     match root {

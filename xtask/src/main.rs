@@ -1,5 +1,6 @@
-//! What a developer types, and CI types the same: `cargo xtask setup|demo|test|scoreboard|ci|vm`.
+//! What a developer types, and CI types the same: `cargo xtask setup|demo|test|scoreboard|bench|ci|vm`.
 
+mod bench;
 mod ci;
 mod demo;
 mod launch;
@@ -36,8 +37,11 @@ enum Task {
     },
     /// Run every test, those that need root and other kernels included
     Test,
-    /// Measure what every kind of scan learns of a guarded host, and write docs/scoreboard.md
-    Scoreboard,
+    /// Measure what every kind of scan learns of a guarded host and what legitimate traffic notices, and write
+    /// docs/scoreboard.md
+    Scoreboard(scoreboard::Args),
+    /// Measure what scanguard costs, beside bare programs and beside its alternatives, and write docs/performance.md
+    Bench(bench::Args),
     /// Check formatting, lints and documentation
     Ci,
     /// Run scanguard in virtual machines with other kernels
@@ -53,11 +57,12 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<ExitCode> {
     match task {
-        Task::Setup { dry_run } => setup::run(dry_run).map(|()| ExitCode::SUCCESS),
+        Task::Setup { dry_run } => setup::run(setup::Extent::Everyday, dry_run).map(|()| ExitCode::SUCCESS),
         Task::Demo { scanguard: Some(binary) } => demo::run(&binary),
         Task::Demo { scanguard: None } => launch::run(),
         Task::Test => test::run(),
-        Task::Scoreboard => scoreboard::run(),
+        Task::Scoreboard(args) => scoreboard::run(&args),
+        Task::Bench(args) => bench::run(&args),
         Task::Ci => ci::run(),
         Task::Vm(args) => vm::run(&args),
     }

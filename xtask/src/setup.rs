@@ -11,11 +11,12 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::root::Root;
 use crate::setup::plan::{NIGHTLY, Step, plan};
 use crate::setup::survey::{DEBIAN, Survey};
+pub(crate) use crate::setup::tools::Extent;
 use crate::{shell, toolchain};
 
 /// Says what is missing and what will be done about it, then does it, unless this is a dry run.
-pub(crate) fn run(dry_run: bool) -> Result<()> {
-    let survey = Survey::take();
+pub(crate) fn run(extent: Extent, dry_run: bool) -> Result<()> {
+    let survey = Survey::take(extent);
     describe(&survey);
     if let Err(reason) = &survey.compiler
         && survey.wanted.as_ref().is_some_and(|name| name != DEBIAN)
@@ -35,8 +36,8 @@ pub(crate) fn run(dry_run: bool) -> Result<()> {
 }
 
 /// Sets up, and goes on with what there is where that is not possible.
-pub(crate) fn as_far_as_possible() {
-    if let Err(error) = run(false) {
+pub(crate) fn as_far_as_possible(extent: Extent) {
+    if let Err(error) = run(extent, false) {
         eprintln!("set-up is incomplete, going on with what there is: {error:#}");
     }
 }

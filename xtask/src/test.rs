@@ -10,6 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result};
 
 use crate::root::Root;
+use crate::setup::Extent;
 use crate::test::targets::Targets;
 use crate::vm::Summary;
 use crate::{setup, shell, toolchain, vm};
@@ -28,7 +29,7 @@ const CRATES: [&str; 3] = ["--workspace", "--exclude", "scanguard-ebpf"];
 
 /// Sets up, builds once, runs every suite and closes with a line for each.
 pub(crate) fn run() -> Result<ExitCode> {
-    setup::as_far_as_possible();
+    setup::as_far_as_possible(Extent::Everyday);
     let program = program();
     shell::run(cargo("build", &program)?.args(["--bins", "--tests"]))?;
 

@@ -84,6 +84,17 @@ pub(crate) fn test_on_kernels(args: &Args) -> Result<Summary> {
     Ok(Summary::of(&outcomes))
 }
 
+/// Runs tests on the newest of the kernels, and returns what its console shows, whether they pass or not.
+pub(crate) fn console_of_the_newest(filters: &[String]) -> Result<String> {
+    let newest = SERIES.last().context("there are kernels")?;
+    for outcome in test_all(&[newest], &Payload::build(filters)?)? {
+        if let Outcome::Skipped(reason) = outcome {
+            bail!("vm {}: {reason}", newest.name);
+        }
+    }
+    Ok(outcome::console(&log(&folder()?, newest)))
+}
+
 impl Summary {
     fn of(outcomes: &[Outcome]) -> Self {
         if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed { .. })) {
@@ -98,7 +109,7 @@ impl Summary {
 
 /// Tests on each kernel, as many at a time as this machine bears, and prints each outcome when it is known.
 fn test_all(chosen: &[&Series], payload: &Payload) -> Result<Vec<Outcome>> {
-    let folder = shell::built("debug")?.with_file_name("vm");
+    let folder = folder()?;
     fs::create_dir_all(folder.join("logs")).with_context(|| format!("making {}", folder.display()))?;
     let lock = File::create(folder.join("lock")).context("making the lock of the virtual machines")?;
     lock.lock().context("waiting for another run of the virtual machines")?;
@@ -126,12 +137,22 @@ fn test_all(chosen: &[&Series], payload: &Payload) -> Result<Vec<Outcome>> {
 
 fn test(series: &Series, payload: &Payload, folder: &Path) -> Outcome {
     let own = folder.join(series.name);
-    let log = folder.join("logs").join(series.name).with_added_extension("log");
+    let log = log(folder, series);
     match kernel::obtain(series.suite, &own) {
         Err(reason) => Outcome::Skipped(format!("{reason:#}")),
         Ok(kernel) => boot(&kernel, payload, own.join("initramfs"), &log)
             .unwrap_or_else(|error| Outcome::failed(&kernel.release, &format!("{error:#}"), &log)),
     }
+}
+
+/// Where everything about the virtual machines is kept.
+fn folder() -> Result<PathBuf> {
+    Ok(shell::built("debug")?.with_file_name("vm"))
+}
+
+/// Where the console of a series' last machine is kept.
+fn log(folder: &Path, series: &Series) -> PathBuf {
+    folder.join("logs").join(series.name).with_added_extension("log")
 }
 
 fn boot(kernel: &Kernel, payload: &Payload, initramfs: PathBuf, log: &Path) -> Result<Outcome> {

@@ -13,7 +13,7 @@ const ERROR_LENGTH: usize = 8;
 ///
 /// IPv4 options and IPv6 extension headers in the quote are not followed: of such a packet nothing is told.
 pub fn flow<F: Frame + ?Sized>(frame: &F, error: &Packet) -> Option<Flow> {
-    let at = usize::from(error.headers.transport) + ERROR_LENGTH;
+    let at = error.headers.transport() + ERROR_LENGTH;
     match error.family {
         Family::V4 => {
             let header: [u8; 20] = frame.read(at)?;

@@ -18,7 +18,7 @@ pub struct Transport {
     pub ports: Ports,
     /// The rest of a TCP header.
     pub segment: Segment,
-    /// What an ICMP or ICMPv6 message is about.
+    /// What an ICMP or ICMPv6 message is about, or the first chunk of an SCTP packet.
     pub message: Message,
     /// Why nobody sends it, where it is cut into fragments as only scanners do.
     pub fault: Option<Cause>,
@@ -95,7 +95,7 @@ pub(super) fn parse<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<T
     match network.protocol {
         IpProtocol::TCP => parse_tcp(frame, network),
         IpProtocol::UDP => parse_ports::<F, UDP_LENGTH>(frame, network),
-        IpProtocol::SCTP => parse_ports::<F, SCTP_LENGTH>(frame, network),
+        IpProtocol::SCTP => parse_sctp(frame, network),
         IpProtocol::ICMP | IpProtocol::ICMPV6 => parse_message(frame, network),
         other => Ok(Transport::unread(other)),
     }
@@ -107,6 +107,9 @@ const TCP_LENGTH: usize = 20;
 const UDP_LENGTH: usize = 8;
 /// The length of SCTP's common header.
 const SCTP_LENGTH: usize = 12;
+/// The same with the type of the first chunk, and the type that stands for none: it is reserved by the IETF.
+const SCTP_WITH_CHUNK: usize = SCTP_LENGTH + 1;
+const NO_CHUNK: u8 = 255;
 /// The part that all ICMP and ICMPv6 messages have in common.
 const ICMP_LENGTH: usize = 4;
 
@@ -159,6 +162,16 @@ fn parse_ports<F: Frame + ?Sized, const N: usize>(frame: &F, network: &Network) 
     };
     let ports = header.first_chunk().copied().map_or_else(Ports::default, Ports::from_wire);
     Ok(Transport { ports, ..Transport::unread(network.protocol) })
+}
+
+/// SCTP's common header, and the type of the first chunk where there is one (RFC 9260 §3.2).
+fn parse_sctp<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transport, Cause> {
+    let transport = parse_ports::<F, SCTP_LENGTH>(frame, network)?;
+    let kind = header::<F, SCTP_WITH_CHUNK>(frame, network).map_or(NO_CHUNK, |header| {
+        let [.., kind] = header;
+        kind
+    });
+    Ok(Transport { message: Message { kind, code: 0 }, ..transport })
 }
 
 fn parse_message<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transport, Cause> {

@@ -72,11 +72,13 @@ pub enum Preset {
     Balanced,
     /// α = 10⁻²: the signature of a known tool bans at once.
     Sensitive,
+    /// Evidence is kept, and nobody is banned for it.
+    Off,
 }
 
 impl Preset {
-    /// All presets, the most lenient first.
-    pub const ALL: [Preset; 3] = [Preset::Tolerant, Preset::Balanced, Preset::Sensitive];
+    /// All presets by which sources are banned, the most lenient first.
+    pub const BANNING: [Preset; 3] = [Preset::Tolerant, Preset::Balanced, Preset::Sensitive];
 
     /// What the operator calls it.
     pub fn name(self) -> &'static str {
@@ -84,15 +86,17 @@ impl Preset {
             Preset::Tolerant => "tolerant",
             Preset::Balanced => "balanced",
             Preset::Sensitive => "sensitive",
+            Preset::Off => "off",
         }
     }
 
-    /// Of how many benign runs one is mistaken, at the most.
+    /// Of how many benign runs one is mistaken, at the most; the largest number there is for none.
     pub fn one_mistake_in(self) -> u32 {
         match self {
             Preset::Tolerant => 100_000,
             Preset::Balanced => 1_000,
             Preset::Sensitive => 100,
+            Preset::Off => u32::MAX,
         }
     }
 
@@ -105,6 +109,7 @@ impl Preset {
             Preset::Tolerant => 11_779,
             Preset::Balanced => 7_063,
             Preset::Sensitive => 4_705,
+            Preset::Off => u32::MAX,
         }
     }
 
@@ -122,7 +127,7 @@ mod tests {
 
     #[test]
     fn thresholds_are_walds() {
-        for preset in Preset::ALL {
+        for preset in Preset::BANNING {
             let hit = 1.0 - 1.0 / f64::from(Preset::ONE_MISSED_IN);
             let truth = (hit * f64::from(preset.one_mistake_in())).ln() * f64::from(Weights::UNIT);
             assert!((f64::from(preset.threshold()) - truth).abs() <= 0.5, "{}: {truth}", preset.name());
@@ -131,13 +136,13 @@ mod tests {
 
     #[test]
     fn nobody_is_banned_for_as_few_closed_ports_as_benign_sources_touch() {
-        let ports = Preset::ALL.map(|preset| preset.judgement().closed_ports());
+        let ports = Preset::BANNING.map(|preset| preset.judgement().closed_ports());
         assert_eq!(ports, [9, 5, 4]);
     }
 
     #[test]
     fn one_probe_every_five_minutes_is_caught_by_every_preset() {
-        for preset in Preset::ALL {
+        for preset in Preset::BANNING {
             let slowest = preset.judgement().slowest_interval().expect("scores fade");
             assert!(slowest > 300, "{}: {slowest}", preset.name());
         }
@@ -145,7 +150,7 @@ mod tests {
 
     #[test]
     fn the_slowest_scan_is_the_one_whose_score_comes_to_rest_at_the_threshold() {
-        for preset in Preset::ALL {
+        for preset in Preset::BANNING {
             let rules = preset.judgement();
             let share = f64::from(Weights::CLOSED) / f64::from(rules.threshold);
             let truth = -f64::from(rules.half_life) * (1.0 - share).log2();

@@ -50,20 +50,18 @@ impl Args {
             What::Add { prefixes } => add(&understood(prefixes)?).await,
             What::Remove { prefixes } => remove(&understood(prefixes)?).await,
             What::List { json } => {
-                let list = Allowlist::dated(&Maps::open(&pins_in_use()?)?.listed(List::Allowed)?)?;
+                let list = Allowlist::dated(&Maps::open(&pins_in_use().await?)?.listed(List::Allowed)?)?;
                 Ok(list.show(*json, output.data)?)
             }
         }
     }
 }
 
+/// Adds all or none.
 async fn add(prefixes: &[Prefix]) -> anyhow::Result<()> {
     let (_lock, mut maps) = change().await?;
     let entry = Listed::new(clock::seconds()?, None);
-    for prefix in prefixes {
-        maps.enlist(List::Allowed, prefix, entry)?;
-    }
-    Ok(())
+    maps.enlist(List::Allowed, prefixes, entry).map(|_| ())
 }
 
 /// Removes all or none.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use aya::programs::XdpMode;
 use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser;
 use scanguard_common::policy::{ClosedPorts, Ping, Preset};
 
 use crate::config::{Chosen, Config, Flags};
@@ -21,7 +22,7 @@ use crate::prefix::Prefix;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The interfaces to guard
-    #[arg(required = true, value_name = "INTERFACE")]
+    #[arg(required = true, value_name = "INTERFACE", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) interfaces: Vec<String>,
 
     /// Where the program runs: in the driver (native), in the network stack at a higher cost (generic), or in the
@@ -30,7 +31,8 @@ pub(crate) struct Args {
     mode: Mode,
 
     /// Where closed ports are silenced: as SYNs come in (ingress), as refusals go out (egress: where ports are
-    /// redirected, or belong to guests), nowhere (pass), or by whether the interface forwards (auto)
+    /// redirected by who asks), nowhere (pass), or as they come in once a refusal has shown that the port is closed, and
+    /// as refusals go out where something redirects ports (auto)
     #[arg(long, value_enum, value_name = "WHERE")]
     closed_ports: Option<Closed>,
 
@@ -42,13 +44,14 @@ pub(crate) struct Args {
     #[arg(long)]
     gateway: bool,
 
-    /// How soon sources that scan are banned; it holds for the whole host
-    #[arg(long, value_enum)]
-    preset: Option<PresetChoice>,
-
     /// A file with the policy, over which flags win; without one, what holds for the whole host stays as it is
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+
+    /// How soon a source counts as a scanner and is banned (off: never), for all guarded interfaces; where none is
+    /// chosen, what was chosen before holds, and at first balanced
+    #[arg(long, value_enum)]
+    preset: Option<Strictness>,
 
     /// Addresses and prefixes that are never dropped, from the first packet on, like 192.0.2.7 or 2001:db8::/32
     #[arg(long, value_name = "CIDR", num_args = 1.., value_delimiter = ',')]
@@ -77,10 +80,22 @@ enum PingChoice {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum PresetChoice {
+enum Strictness {
     Tolerant,
     Balanced,
     Sensitive,
+    Off,
+}
+
+impl From<Strictness> for Preset {
+    fn from(typed: Strictness) -> Preset {
+        match typed {
+            Strictness::Tolerant => Preset::Tolerant,
+            Strictness::Balanced => Preset::Balanced,
+            Strictness::Sensitive => Preset::Sensitive,
+            Strictness::Off => Preset::Off,
+        }
+    }
 }
 
 impl From<Closed> for ClosedPorts {
@@ -103,21 +118,11 @@ impl From<PingChoice> for Ping {
     }
 }
 
-impl From<PresetChoice> for Preset {
-    fn from(typed: PresetChoice) -> Preset {
-        match typed {
-            PresetChoice::Tolerant => Preset::Tolerant,
-            PresetChoice::Balanced => Preset::Balanced,
-            PresetChoice::Sensitive => Preset::Sensitive,
-        }
-    }
-}
-
 impl Args {
     pub(crate) async fn run(&self, output: &mut Output<'_>) -> anyhow::Result<()> {
         let chosen = self.chosen().await?;
         for attached in guard::attach(&self.request(&chosen, 0), output).await? {
-            output.word(format_args!("{}: guarded, in {} mode", attached.name, attached.mode.name()))?;
+            output.word(format_args!("{}: guarded, in {} mode", attached.name, attached.mode.name()));
         }
         Ok(())
     }
@@ -157,7 +162,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::config::name_of;
+    use crate::config::{PRESETS, name_of};
 
     #[derive(Parser)]
     struct Line {
@@ -192,7 +197,7 @@ mod tests {
         for choice in ClosedPorts::ALL {
             assert_eq!(flags("closed-ports", choice.name()).closed_ports, Some(choice));
         }
-        for choice in Preset::ALL {
+        for choice in PRESETS {
             assert_eq!(flags("preset", choice.name()).preset, Some(choice));
         }
         for choice in [Ping::Answer, Ping::Silent] {

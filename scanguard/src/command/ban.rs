@@ -75,7 +75,7 @@ impl Args {
             }
             What::Remove { prefixes } => remove(&understood(prefixes)?).await,
             What::List { json } => {
-                let list = Banlist::read(&Maps::open(&pins_in_use()?)?)?;
+                let list = Banlist::read(&Maps::open(&pins_in_use().await?)?)?;
                 Ok(list.show(*json, output.data)?)
             }
         }
@@ -130,7 +130,7 @@ async fn add(prefixes: &[Prefix], entry: Listed, output: &mut Output<'_>) -> any
     }
     maps.strike(List::Denied, &plan.superseded)?;
     for (prefix, wider) in &plan.covered {
-        output.word(format_args!("{prefix}: is banned for as long already, as a part of {wider}"))?;
+        output.word(format_args!("{prefix}: is banned for as long already, as a part of {wider}"));
     }
     Ok(())
 }

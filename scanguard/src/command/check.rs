@@ -46,7 +46,7 @@ const LARGE_MTU: u32 = 3_498;
 impl Args {
     pub(crate) async fn run(&self, output: &mut Output<'_>) -> anyhow::Result<()> {
         let interfaces = Interfaces::read().await?;
-        let policy = self.policy(&interfaces)?;
+        let policy = self.policy(&interfaces).await?;
         let mut findings = Findings::default();
         host(&mut findings);
         for name in self.names(&interfaces) {
@@ -69,12 +69,12 @@ impl Args {
     }
 
     /// What the rules for judging sources mean, and where they are from.
-    fn policy(&self, interfaces: &Interfaces) -> anyhow::Result<PolicyMeaning> {
+    async fn policy(&self, interfaces: &Interfaces) -> anyhow::Result<PolicyMeaning> {
         if let Some(path) = &self.policy {
             let rules = of_file(path, interfaces)?;
             return Ok(PolicyMeaning::new(&rules, path.display().to_string()));
         }
-        let in_force = pins_in_use().and_then(|pins| Maps::open(&pins)?.rules());
+        let in_force = pins_in_use().await.and_then(|pins| Maps::open(&pins)?.rules());
         Ok(match in_force {
             Ok(rules) => PolicyMeaning::new(rules.judgement(), "in force now".to_owned()),
             Err(_) => {
@@ -124,7 +124,7 @@ fn look_at(interface: &NetworkInterface, interfaces: &Interfaces, findings: &mut
         Ok(guarded) => guarded,
         Err(error) => return findings.failed(name, error),
     };
-    match refuse_taken(interface, &guarded) {
+    match refuse_taken(interface, &guarded, interfaces) {
         Ok(()) => findings.found(name, "no XDP program is attached".to_owned()),
         Err(Error::AlreadyGuarded(_)) => findings.found(name, "is guarded".to_owned()),
         Err(error) => findings.missing(name, error),

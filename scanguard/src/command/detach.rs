@@ -1,5 +1,7 @@
 //! `scanguard detach`: the end of protection.
 
+use clap::builder::NonEmptyStringValueParser;
+
 use crate::guard;
 use crate::output::Output;
 
@@ -9,7 +11,7 @@ use crate::output::Output;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The interfaces to guard no longer
-    #[arg(required_unless_present = "all", value_name = "INTERFACE")]
+    #[arg(required_unless_present = "all", value_name = "INTERFACE", value_parser = NonEmptyStringValueParser::new())]
     interfaces: Vec<String>,
 
     /// All of them; also removes pins that are stale or broken
@@ -21,14 +23,12 @@ impl Args {
     pub(crate) async fn run(&self, output: &mut Output<'_>) -> anyhow::Result<()> {
         if self.all {
             let done = guard::detach_all().await?;
-            return output.word(format_args!(
-                "{}",
-                if done { "nothing is guarded now" } else { "nothing was guarded" }
-            ));
+            output.word(if done { "nothing is guarded now" } else { "nothing was guarded" });
+            return Ok(());
         }
         guard::detach(&self.interfaces).await?;
         for name in &self.interfaces {
-            output.word(format_args!("{name}: no longer guarded"))?;
+            output.word(format_args!("{name}: no longer guarded"));
         }
         Ok(())
     }

@@ -19,8 +19,8 @@ use crate::stop::Stop;
 
 /// Show drops as they happen, until Ctrl-C
 ///
-/// Each source and cause is told of once a second at most; what was dropped meanwhile is told with the next one,
-/// and `scanguard stats` counts everything. Only one process can read events: the next one to try is refused.
+/// Each source and cause is told of once a second at most by each processor; what it dropped meanwhile is told with
+/// its next one, and `scanguard stats` counts everything. Only one process can read events: the next one to try is refused.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// One JSON object a line
@@ -34,7 +34,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) async fn run(&self, output: &mut Output<'_>, stop: &mut Stop) -> anyhow::Result<()> {
-        let pins = pins_in_use()?;
+        let pins = pins_in_use().await?;
         let mut events = Events::open(&pins)?;
         let mut names = Names::read(&pins).await?;
         let mut ticks = tokio::time::interval(NAMES_LAST);
@@ -44,7 +44,8 @@ impl Args {
                 () = stop.asked() => break,
                 _ = ticks.tick() => {
                     if events.have_ended()? {
-                        return output.word(format_args!("everything was detached: no more events will come"));
+                        output.word("everything was detached: no more events will come");
+                        return Ok(());
                     }
                     names = Names::read(&pins).await?;
                 }

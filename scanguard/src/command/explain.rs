@@ -26,7 +26,9 @@ impl Args {
     pub(crate) async fn run(&self, output: &mut Output<'_>) -> anyhow::Result<()> {
         let Some(name) = &self.name else { return Ok(explain::list(output.data)?) };
         match address(name)? {
-            Some(address) => evidence::tell(&Case::of(address, &Maps::open(&pins_in_use()?)?)?, output.data),
+            Some(address) => {
+                evidence::tell(&Case::of(address, &Maps::open(&pins_in_use().await?)?)?, output.data)
+            }
             None => Ok(explain::explain(explain::find(name)?, output.data)?),
         }
     }

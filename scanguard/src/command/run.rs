@@ -15,11 +15,13 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::guard::{self, Attached};
 use crate::guarded::{Guarded, survey};
+use crate::health::warning;
 use crate::interface::Interfaces;
 use crate::log;
 use crate::maps::Maps;
-use crate::output::Output;
+use crate::output::{Output, Printable};
 use crate::pin::Pins;
+use crate::redirected;
 use crate::spared;
 use crate::stats::Stats;
 use crate::stop::Stop;
@@ -60,7 +62,7 @@ async fn watch(
     stop: &mut Stop,
 ) -> anyhow::Result<()> {
     for own in attached.iter_mut() {
-        output.word(format_args!("{}: guarded, in {} mode, until Ctrl-C", own.name, own.mode.name()))?;
+        output.word(format_args!("{}: guarded, in {} mode, until Ctrl-C", own.name, own.mode.name()));
         if verbose > 0 {
             show_messages(own)?;
         }
@@ -68,6 +70,7 @@ async fn watch(
     let pins = Pins::ours();
     let mut events = events(&pins, output)?;
     let mut names = Names::read(&pins).await?;
+    let mut warnings = Warnings::default();
     let mut summary = Summary::default();
     let mut dependence = spared::Watch::begin()?;
     let mut is_current = false;
@@ -76,15 +79,19 @@ async fn watch(
         tokio::select! {
             () = stop.asked() => return Ok(()),
             _ = ticks.tick() => {
+                tell_of_redirections(&pins, output).await?;
                 let guarded = own_of(&pins, attached).await?;
-                if guarded.is_empty() {
-                    return output.word(format_args!("another command detached everything that this one guarded"));
+                if guarded.iter().all(Guarded::is_stale) {
+                    output.word("nothing is left of what this command guarded: it was detached or deleted");
+                    return Ok(());
                 }
                 names = Names::read(&pins).await?;
+                let maps = Maps::open(&pins)?;
                 if dependence.has_changed() || !is_current {
                     is_current = spared::refresh_in_passing(&pins).await?;
                 }
-                summary.tell(&Stats::read(&Maps::open(&pins)?, &guarded)?, output)?;
+                warnings.tell(&guarded, &maps, &pins, output).await?;
+                summary.tell(&Stats::read(&maps, &guarded)?, output)?;
             }
             event = next(&mut events) => names.tell(&event?, false, output)?,
         }
@@ -96,7 +103,7 @@ fn events(pins: &Pins, output: &mut Output<'_>) -> anyhow::Result<Option<Events>
     match Events::open(pins) {
         Ok(events) => Ok(Some(events)),
         Err(error) if matches!(error.downcast_ref(), Some(Error::EventsTaken { .. })) => {
-            output.word(format_args!("only counters are shown: {error:#}"))?;
+            output.word(format_args!("only counters are shown: {error:#}"));
             Ok(None)
         }
         Err(error) => Err(error),
@@ -108,6 +115,19 @@ async fn next(events: &mut Option<Events>) -> std::io::Result<scanguard_common::
         Some(events) => events.next().await,
         None => std::future::pending().await,
     }
+}
+
+/// Keeps it current whether ports may be redirected, and says so where it has changed.
+async fn tell_of_redirections(pins: &Pins, output: &mut Output<'_>) -> anyhow::Result<()> {
+    if !pins.exist()? {
+        return Ok(());
+    }
+    for (name, redirected) in redirected::renew(pins).await? {
+        let found =
+            if redirected { "ports may be redirected from now on" } else { "no port is redirected any more" };
+        output.word(format_args!("{name}: {found}: see `scanguard status`"));
+    }
+    Ok(())
 }
 
 /// What is left of what this process guarded.
@@ -133,6 +153,29 @@ fn show_messages(own: &mut Attached) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What is wrong with what is guarded, told when it begins.
+#[derive(Default)]
+struct Warnings(HashMap<u32, Option<String>>);
+
+impl Warnings {
+    async fn tell(
+        &mut self,
+        guarded: &[Guarded],
+        maps: &Maps,
+        pins: &Pins,
+        output: &mut Output<'_>,
+    ) -> anyhow::Result<()> {
+        for entry in guarded {
+            let now = warning(entry, maps, pins).await?;
+            if let (Some(warning), true) = (&now, self.0.get(&entry.slot.number()) != Some(&now)) {
+                output.word(format_args!("{}: {warning}", entry.label()));
+            }
+            self.0.insert(entry.slot.number(), now);
+        }
+        Ok(())
+    }
+}
+
 /// The line that tells of the counters.
 ///
 /// It is written where something was dropped, not where something passed: over ssh, each line is a packet that
@@ -149,7 +192,7 @@ impl Summary {
             let before = self.dropped.insert(interface.name.clone(), dropped.packets()).unwrap_or_default();
             let new = dropped.packets().saturating_sub(before);
             if new > 0 {
-                let name = &interface.name;
+                let name = Printable(&interface.name);
                 let (dropped, passed) = (dropped.packets(), passed.packets());
                 writeln!(output.data, "{name}: dropped {dropped} (+{new}), passed {passed}")?;
             }

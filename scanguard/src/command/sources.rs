@@ -24,7 +24,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) async fn run(&self, output: &mut Output<'_>) -> anyhow::Result<()> {
-        let sources = Sources::read(&Maps::open(&pins_in_use()?)?, self.all)?;
+        let sources = Sources::read(&Maps::open(&pins_in_use().await?)?, self.all)?;
         Ok(sources.show(self.json, output.data)?)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use scanguard_common::cause::Cause;
 
 use super::pins_in_use;
@@ -20,11 +21,11 @@ use crate::stop::Stop;
 /// Show how many packets were dropped and passed, and why
 ///
 /// Counters are exact; `scanguard explain CAUSE` tells what each means. Events are fewer than drops, because each
-/// source and cause is told of once a second at most: the others are folded into the next one.
+/// source and cause is told of once a second at most by each processor: the others are folded into its next one.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only these interfaces
-    #[arg(value_name = "INTERFACE")]
+    #[arg(value_name = "INTERFACE", value_parser = NonEmptyStringValueParser::new())]
     interfaces: Vec<String>,
 
     /// One JSON object a line instead of a table
@@ -73,7 +74,7 @@ impl Args {
     }
 
     async fn show_once(&self, selection: &Selection, output: &mut Output<'_>) -> anyhow::Result<()> {
-        let pins = pins_in_use()?;
+        let pins = pins_in_use().await?;
         let guarded = self.chosen(&pins).await?;
         let stats = Stats::read(&Maps::open(&pins)?, &guarded)?;
         Ok(Shown { stats: &stats, selection }.show(self.json, output.data)?)

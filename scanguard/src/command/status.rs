@@ -4,18 +4,22 @@ use aya::programs::loaded_programs;
 use scanguard_common::policy::{ClosedPorts, Role};
 use scanguard_common::schema::SCHEMA;
 
+use super::are_whole;
 use crate::clock::rfc3339_seconds;
 use crate::config;
 use crate::egress::Door;
 use crate::guarded::{Guarded, Place, survey};
-use crate::interface::{Interfaces, MacText};
+use crate::health::warning;
+use crate::interface::Interfaces;
 use crate::maps::Maps;
 use crate::output::Output;
 use crate::pin::Pins;
 use crate::privilege;
+use crate::redirected;
 use crate::show::Show as _;
 use crate::show::rules::HostRules;
 use crate::show::status::{InterfaceStatus, Status};
+use crate::translation;
 
 /// Show which interfaces are guarded
 #[derive(Debug, clap::Args)]
@@ -29,12 +33,23 @@ impl Args {
     pub(crate) async fn run(&self, output: &mut Output<'_>) -> anyhow::Result<()> {
         privilege::require()?;
         let pins = Pins::ours();
-        if !pins.check()? {
-            return output.word(format_args!("no interface is guarded"));
+        if !are_whole(&pins).await? {
+            output.word("no interface is guarded");
+            return Ok(());
         }
+        redirected::renew(&pins).await?;
         let maps = Maps::open(&pins)?;
-        let guarded = survey(&pins, &Interfaces::read().await?)?;
-        let interfaces = guarded.iter().map(|entry| describe(entry, &maps)).collect::<anyhow::Result<_>>()?;
+        let all = Interfaces::read().await?;
+        let guarded = survey(&pins, &all)?;
+        let mut interfaces = Vec::new();
+        for entry in &guarded {
+            let translation = match &entry.place {
+                Place::Here { interface, .. } => translation::survey(interface, &all).await?,
+                Place::Elsewhere { .. } | Place::Gone => Vec::new(),
+            };
+            let translation = translation.iter().map(ToString::to_string).collect();
+            interfaces.push(InterfaceStatus { translation, ..describe(entry, &maps, &pins).await? });
+        }
         let rules = maps.rules()?;
         let host = HostRules::new(rules.judgement(), &maps.ports()?);
         let status = Status { interfaces, host, allowed: rules.lists()[0], schema: SCHEMA };
@@ -42,7 +57,7 @@ impl Args {
     }
 }
 
-fn describe(entry: &Guarded, maps: &Maps) -> anyhow::Result<InterfaceStatus> {
+async fn describe(entry: &Guarded, maps: &Maps, pins: &Pins) -> anyhow::Result<InterfaceStatus> {
     let (index, mode) = match &entry.place {
         Place::Here { interface, mode } => (Some(interface.index), Some(*mode)),
         Place::Elsewhere { index } => (Some(*index), None),
@@ -53,14 +68,22 @@ fn describe(entry: &Guarded, maps: &Maps) -> anyhow::Result<InterfaceStatus> {
         interface: entry.label(),
         index,
         mode,
-        egress: mode.map(|_| Door::of_this_kernel().name()),
+        egress: second_door(entry, pins).await?,
         program: entry.program,
         since: loaded_at(entry.program),
         closed_ports: closed_ports(entry, maps)?,
         ping: here.map(|interface| config::name_of(interface.ping())),
         role: here.map(|interface| name_of(interface.role())),
-        warning: warning(entry, maps)?,
+        translation: Vec::new(),
+        warning: warning(entry, maps, pins).await?,
     })
+}
+
+/// How the second door is attached, if it still is.
+async fn second_door(entry: &Guarded, pins: &Pins) -> anyhow::Result<Option<&'static str>> {
+    let Place::Here { interface, .. } = &entry.place else { return Ok(None) };
+    let door = Door::of_this_kernel();
+    Ok(door.is_attached(interface, &pins.egress(entry.slot)).await?.then(|| door.name()))
 }
 
 /// When the program was loaded: immediately before it was attached.
@@ -71,11 +94,13 @@ fn loaded_at(program: u32) -> Option<String> {
 
 /// At which door closed ports are silenced, and why there.
 fn closed_ports(entry: &Guarded, maps: &Maps) -> anyhow::Result<Option<&'static str>> {
-    let Place::Here { interface, .. } = &entry.place else { return Ok(None) };
-    let forwards = || ["ipv4", "ipv6"].into_iter().any(|family| forwards(family, &interface.name));
-    Ok(Some(match maps.interface(entry.slot)?.policy().closed_ports {
-        ClosedPorts::Auto if forwards() => "silenced at egress (auto: the interface forwards)",
-        ClosedPorts::Auto => "silenced at ingress (auto: the interface does not forward)",
+    let Place::Here { .. } = &entry.place else { return Ok(None) };
+    let interface = maps.interface(entry.slot)?;
+    Ok(Some(match interface.policy().closed_ports {
+        ClosedPorts::Auto if interface.is_redirected() => {
+            "silenced at egress (auto: ports are redirected here)"
+        }
+        ClosedPorts::Auto => "silenced at both doors (auto: no port is redirected here)",
         ClosedPorts::Ingress => "silenced at ingress",
         ClosedPorts::Egress => "silenced at egress",
         ClosedPorts::Pass => "not silenced",
@@ -87,35 +112,4 @@ fn name_of(role: Role) -> &'static str {
         Role::Host => "host",
         Role::Gateway => "gateway",
     }
-}
-
-/// Whether the kernel forwards what comes in by the interface: the program asks it for each packet.
-fn forwards(family: &str, interface: &str) -> bool {
-    let setting = format!("/proc/sys/net/{family}/conf/{interface}/forwarding");
-    std::fs::read_to_string(setting).is_ok_and(|value| value.trim() != "0")
-}
-
-fn warning(entry: &Guarded, maps: &Maps) -> anyhow::Result<Option<String>> {
-    let interface = match &entry.place {
-        Place::Here { interface, .. } => interface,
-        Place::Elsewhere { .. } => {
-            return Ok(Some("is in another network namespace, where it is still guarded".into()));
-        }
-        Place::Gone => {
-            return Ok(Some(
-                "its interface was deleted; `scanguard detach --all` or the next attach cleans up".into(),
-            ));
-        }
-    };
-    let known = maps.interface(entry.slot)?.mac();
-    if interface.mac == Some(known) {
-        return Ok(None);
-    }
-    let name = &interface.name;
-    let now = interface.mac.map_or_else(|| "none".into(), |mac| MacText(mac).to_string());
-    Ok(Some(format!(
-        "its address changed from {} to {now}, so it is not protected; `scanguard detach {name}` and \
-         `scanguard attach {name}` make it so",
-        MacText(known)
-    )))
 }

@@ -46,18 +46,21 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Guards all of these interfaces. Where it fails, the caller takes it back.
+    /// Guards all of these interfaces, of each of which it is told whether ports may be redirected there. Where it fails,
+    /// the caller takes it back.
     pub(super) async fn run(
         &mut self,
         request: &Request<'_>,
-        targets: &[&NetworkInterface],
+        targets: &[(&NetworkInterface, bool)],
         output: &mut Output<'_>,
     ) -> anyhow::Result<Vec<Attached>> {
         let free = self.free_slots()?;
+        if let Some((target, _)) = targets.get(free.len()) {
+            return Err(Error::TooManyInterfaces(target.name.clone()).into());
+        }
         let mut ready = Vec::new();
-        for (position, target) in targets.iter().enumerate() {
-            let slot = *free.get(position).ok_or_else(|| Error::TooManyInterfaces(target.name.clone()))?;
-            ready.push((*target, slot, self.prepare(target, slot, request)?));
+        for ((target, redirected), slot) in targets.iter().zip(free) {
+            ready.push((*target, slot, self.prepare(target, *redirected, slot, request)?));
         }
         self.impose(request.chosen)?;
         self.allow(&request.chosen.allow)?;
@@ -82,6 +85,7 @@ impl<'a> Attempt<'a> {
     fn prepare(
         &mut self,
         target: &NetworkInterface,
+        redirected: bool,
         slot: InterfaceSlot,
         request: &Request<'_>,
     ) -> anyhow::Result<Ebpf> {
@@ -99,7 +103,7 @@ impl<'a> Attempt<'a> {
         }
         let policy = request.chosen.policy_of(target.index);
         let record = Interface::new(target.index, target.guardable()?, policy, clock::now()?);
-        Maps::open(self.pins)?.take_slot(slot, record)?;
+        Maps::open(self.pins)?.take_slot(slot, record.where_ports_are_redirected(redirected))?;
         program::load(&mut ebpf)?;
         Ok(ebpf)
     }
@@ -122,11 +126,7 @@ impl<'a> Attempt<'a> {
     fn allow(&mut self, prefixes: &[Prefix]) -> anyhow::Result<()> {
         let mut maps = Maps::open(self.pins)?;
         let entry = Listed::new(clock::seconds()?, None);
-        for prefix in prefixes {
-            if maps.enlist(List::Allowed, prefix, entry)? {
-                self.allowed.push(*prefix);
-            }
-        }
+        self.allowed = maps.enlist(List::Allowed, prefixes, entry)?;
         Ok(())
     }
 
@@ -171,7 +171,7 @@ fn put_on(
         output.word(format_args!(
             "{name}: the driver cannot run XDP programs ({why}), so generic mode is used: it protects just as well, \
              but each frame costs more, because the kernel allocates memory for it before it is judged"
-        ))?;
+        ));
         mode = Mode::Generic;
         link = program::attach(ebpf, target.index, XdpMode::Skb);
     }

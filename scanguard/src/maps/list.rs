@@ -1,5 +1,6 @@
 //! The operator's lists: whom nothing is dropped of, and whose new contacts are refused.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 
@@ -47,25 +48,32 @@ impl Maps {
         }
     }
 
-    /// Puts a prefix on a list, if it is not there yet: whether it was not.
+    /// Puts these prefixes on a list, all or none: those that were not there yet.
     ///
     /// # Errors
     ///
-    /// [`Error::ListFull`] where there is no room for it.
-    pub(crate) fn enlist(&mut self, list: List, prefix: &Prefix, entry: Listed) -> anyhow::Result<bool> {
-        match self.list_mut(list).insert(&key(prefix), Wire(entry), ONLY_NEW) {
-            Ok(()) => self.count(list, 1).map(|()| true),
-            Err(MapError::SyscallError(error)) if error.io_error.kind() == ErrorKind::AlreadyExists => {
-                Ok(false)
-            }
-            // What the kernel says when a trie has no room.
-            Err(MapError::SyscallError(error)) if error.io_error.kind() == ErrorKind::StorageFull => {
-                Err(Error::ListFull(prefix.to_string()).into())
-            }
-            Err(error) => {
-                Err(error).with_context(|| format!("adding {prefix} to the list of {}", list.name()))
+    /// [`Error::ListFull`] where there is no room for them.
+    pub(crate) fn enlist(
+        &mut self,
+        list: List,
+        prefixes: &[Prefix],
+        entry: Listed,
+    ) -> anyhow::Result<Vec<Prefix>> {
+        let mut added = Vec::new();
+        for prefix in prefixes {
+            match self.list_mut(list).insert(&key(prefix), Wire(entry), ONLY_NEW) {
+                Ok(()) => added.push(*prefix),
+                Err(MapError::SyscallError(error)) if error.io_error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    for prefix in &added {
+                        self.list_mut(list).remove(&key(prefix)).context("taking back what was added")?;
+                    }
+                    return Err(list.refusal(prefix, error));
+                }
             }
         }
+        self.count(list, i64::try_from(added.len())?)?;
+        Ok(added)
     }
 
     /// Puts a prefix on a list, or changes its entry: what was there before.
@@ -79,7 +87,7 @@ impl Maps {
         prefix: &Prefix,
         entry: Listed,
     ) -> anyhow::Result<Option<Listed>> {
-        if self.enlist(list, prefix, entry)? {
+        if !self.enlist(list, &[*prefix], entry)?.is_empty() {
             return Ok(None);
         }
         let Wire(before) = self.list(list).get(&key(prefix), 0).context("reading a list of prefixes")?;
@@ -97,7 +105,7 @@ impl Maps {
     /// [`Error::NotAllowed`] and [`Error::NotBanned`] where one is not on the list.
     pub(crate) fn strike(&mut self, list: List, prefixes: &[Prefix]) -> anyhow::Result<()> {
         let mut struck = Vec::new();
-        for prefix in prefixes {
+        for prefix in prefixes.iter().collect::<BTreeSet<_>>() {
             // Where exactly this prefix is on the list, it is what the longest match finds.
             let entry = self.list(list).get(&key(prefix), 0).map(|Wire(listed)| listed);
             match self.list_mut(list).remove(&key(prefix)) {
@@ -150,6 +158,19 @@ impl List {
         match self {
             List::Allowed => "allowed sources",
             List::Denied => "banned prefixes",
+        }
+    }
+
+    /// What it means that a prefix could not be added.
+    fn refusal(self, prefix: &Prefix, error: MapError) -> anyhow::Error {
+        match error {
+            // What the kernel says when a trie has no room.
+            MapError::SyscallError(error) if error.io_error.kind() == ErrorKind::StorageFull => {
+                Error::ListFull(prefix.to_string()).into()
+            }
+            error => {
+                anyhow::Error::new(error).context(format!("adding {prefix} to the list of {}", self.name()))
+            }
         }
     }
 

@@ -65,8 +65,8 @@ impl Show for Findings {
 pub(crate) struct PolicyMeaning {
     policy: String,
     preset: &'static str,
-    /// How many closed ports a source can reach, the one included by which it is banned.
-    closed_ports: u32,
+    /// How many closed ports a source can reach, the one included by which it is banned; `None` where nobody is.
+    closed_ports: Option<u32>,
     /// How long the first ban lasts, in seconds.
     first_ban: u32,
     /// The longest time between two probes of a scan that is still caught, in seconds.
@@ -82,18 +82,19 @@ pub(crate) struct PolicyMeaning {
 impl PolicyMeaning {
     /// What these rules mean, which are from there.
     pub(crate) fn new(rules: &Judgement, policy: String) -> PolicyMeaning {
+        let bans = rules.threshold != u32::MAX;
         let preset = preset_of(rules);
         let slowest_interval = rules.slowest_interval().filter(|seconds| *seconds > 0);
         let per_hour = |seconds: u32| (360_000.0 / f64::from(seconds)).ceil() / 100.0;
         PolicyMeaning {
             policy,
             preset: preset.map_or("none", Preset::name),
-            closed_ports: rules.closed_ports(),
+            closed_ports: bans.then(|| rules.closed_ports()),
             first_ban: rules.terms.first,
             slowest_interval,
             probes_per_hour: slowest_interval.map(per_hour),
-            one_mistaken_in: preset.map(Preset::one_mistake_in),
-            one_missed_in: preset.map(|_| Preset::ONE_MISSED_IN),
+            one_mistaken_in: preset.filter(|_| bans).map(Preset::one_mistake_in),
+            one_missed_in: preset.filter(|_| bans).map(|_| Preset::ONE_MISSED_IN),
         }
     }
 }
@@ -101,8 +102,11 @@ impl PolicyMeaning {
 impl Show for PolicyMeaning {
     fn table(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "\npolicy: preset {} ({})", self.preset, self.policy)?;
+        let Some(closed_ports) = self.closed_ports else {
+            return writeln!(out, "  Nobody is banned for scanning.");
+        };
         let length = duration::written(self.first_ban);
-        writeln!(out, "  A scanner reaches {} closed ports, and is banned for {length}.", self.closed_ports)?;
+        writeln!(out, "  A scanner reaches {closed_ports} closed ports, and is banned for {length}.")?;
         if let Some((interval, per_hour)) = self.slowest_interval.zip(self.probes_per_hour) {
             let interval = duration::written(interval);
             writeln!(
@@ -154,7 +158,7 @@ missing  lo: lo: carries only what this host says to itself; guard an interface 
         let rules = Preset::Balanced.judgement();
         let meaning = PolicyMeaning::new(&rules, "the usual one".into());
         let interval = rules.slowest_interval().expect("scores fade");
-        assert_eq!((meaning.closed_ports, meaning.slowest_interval), (5, Some(interval)));
+        assert_eq!((meaning.closed_ports, meaning.slowest_interval), (Some(5), Some(interval)));
         // Rounded up: a scan with fewer probes would not be caught.
         let per_hour = meaning.probes_per_hour.expect("scores fade");
         assert!(

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{Show, json_line};
 use crate::clock::rfc3339;
+use crate::output::Printable;
 use crate::prefix;
 
 /// An event, as it is told.
@@ -62,7 +63,8 @@ impl Told {
 
 impl Show for Told {
     fn table(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Told { time, interface, cause, flags, sequence, window, .. } = self;
+        let Told { time, cause, flags, sequence, window, .. } = self;
+        let interface = Printable(&self.interface);
         let source = with_port(self.source, self.source_port);
         let destination = with_port(self.destination, self.destination_port);
         let flags = if flags.is_empty() { "none" } else { flags };

@@ -6,7 +6,7 @@ use scanguard_common::policy::{Judgement, Preset};
 use serde::Serialize;
 
 use super::score::Score;
-use crate::config::Ports;
+use crate::config::{PRESETS, Ports};
 use crate::duration;
 
 /// By which rules sources are banned, and what is special about which ports.
@@ -51,5 +51,5 @@ impl HostRules {
 
 /// The preset that rules were made from: each has a threshold of its own.
 pub(crate) fn preset_of(judgement: &Judgement) -> Option<Preset> {
-    Preset::ALL.into_iter().find(|preset| preset.threshold() == judgement.threshold)
+    PRESETS.into_iter().find(|preset| preset.threshold() == judgement.threshold)
 }

@@ -8,6 +8,7 @@ use super::rules::HostRules;
 use super::table::{Side, Table};
 use super::{Show, json_line};
 use crate::interface::Mode;
+use crate::output::Printable;
 
 /// Everything that is attached and pinned.
 pub(crate) struct Status {
@@ -42,6 +43,8 @@ pub(crate) struct InterfaceStatus {
     pub(crate) ping: Option<&'static str>,
     /// Whose packets are judged.
     pub(crate) role: Option<&'static str>,
+    /// What can make ports answer that have no socket here.
+    pub(crate) translation: Vec<String>,
     /// What the operator should know.
     pub(crate) warning: Option<String>,
 }
@@ -68,14 +71,18 @@ impl Show for Status {
         }
         table.write(out)?;
         for entry in &self.interfaces {
+            let name = Printable(&entry.interface);
             if let Some(closed_ports) = entry.closed_ports {
-                writeln!(out, "{}: closed ports are {closed_ports}", entry.interface)?;
+                writeln!(out, "{name}: closed ports are {closed_ports}")?;
+            }
+            for reason in &entry.translation {
+                writeln!(out, "{name}: ports without a socket may answer: {reason}")?;
             }
             if let Some((ping, role)) = entry.ping.zip(entry.role) {
-                writeln!(out, "{}: ping is {ping}, role is {role}", entry.interface)?;
+                writeln!(out, "{name}: ping is {ping}, role is {role}")?;
             }
             if let Some(warning) = &entry.warning {
-                writeln!(out, "{}: {warning}", entry.interface)?;
+                writeln!(out, "{name}: {}", Printable(warning))?;
             }
         }
         self.host.tell(out)?;
@@ -124,6 +131,7 @@ mod tests {
             closed_ports: mode.map(|_| "silenced at egress"),
             ping: mode.map(|_| "answer"),
             role: mode.map(|_| "host"),
+            translation: mode.map(|_| "the interface forwards IPv4".to_owned()).into_iter().collect(),
             warning: warning.map(Into::into),
         };
         let interfaces = vec![
@@ -141,6 +149,7 @@ INTERFACE  INDEX  MODE    EGRESS  PROGRAM  SINCE
 eth0           2  native  tcx          42  2024-02-29T12:34:56Z
 (slot 1)       -  -       -            42  2024-02-29T12:34:56Z
 eth0: closed ports are silenced at egress
+eth0: ports without a socket may answer: the interface forwards IPv4
 eth0: ping is answer, role is host
 (slot 1): its interface is gone
 bans: preset balanced, for 10m the first time and at most 1day
@@ -154,8 +163,8 @@ schema: 1
 
     #[test]
     fn json_is_one_object_a_line() {
-        let expected = r#"{"kind":"interface","interface":"eth0","index":2,"mode":"native","egress":"tcx","program":42,"since":"2024-02-29T12:34:56Z","closed_ports":"silenced at egress","ping":"answer","role":"host","warning":null}
-{"kind":"interface","interface":"(slot 1)","index":null,"mode":null,"egress":null,"program":42,"since":"2024-02-29T12:34:56Z","closed_ports":null,"ping":null,"role":null,"warning":"its interface is gone"}
+        let expected = r#"{"kind":"interface","interface":"eth0","index":2,"mode":"native","egress":"tcx","program":42,"since":"2024-02-29T12:34:56Z","closed_ports":"silenced at egress","ping":"answer","role":"host","translation":["the interface forwards IPv4"],"warning":null}
+{"kind":"interface","interface":"(slot 1)","index":null,"mode":null,"egress":null,"program":42,"since":"2024-02-29T12:34:56Z","closed_ports":null,"ping":null,"role":null,"translation":[],"warning":"its interface is gone"}
 {"kind":"rules","preset":"balanced","threshold":4.97,"half_life":21600,"first":600,"ceiling":86400,"forget":86400,"public":[],"decoys":[]}
 {"kind":"maps","allowed":1,"schema":1}
 "#;

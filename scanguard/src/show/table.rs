@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use crate::output::Printable;
+
 /// On which side of its column a cell stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
@@ -26,7 +28,7 @@ impl<const N: usize> Table<N> {
 
     /// Adds a row.
     pub(super) fn row(&mut self, cells: [String; N]) {
-        self.rows.push(cells);
+        self.rows.push(cells.map(|cell| Printable(&cell).to_string()));
     }
 
     /// Writes it, two spaces between columns and none at the end of a line.

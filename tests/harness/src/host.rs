@@ -20,8 +20,8 @@ const RUN_LIMIT: Duration = Duration::from_secs(60);
 ///
 /// It has no name outside this process and no process of its own. It is gone when the last program and the last
 /// socket in it are, and programs started with [`run`](Self::run) and [`spawn`](Self::spawn) die with this process,
-/// even when that is killed.
-#[derive(Debug)]
+/// even when that is killed. A clone is the same machine.
+#[derive(Clone, Debug)]
 pub struct Host {
     name: String,
     namespaces: Arc<Namespaces>,

@@ -31,6 +31,11 @@ impl Service {
         Self::start(host, port, serve_http)
     }
 
+    /// Does what [`http`](Self::http) does, for whom a listener accepts that was made with care.
+    pub fn http_by(listener: TcpListener) -> Self {
+        Self::serve(listener, serve_http)
+    }
+
     /// Sends every line back, for connections that live long and say little.
     ///
     /// # Errors

@@ -7,7 +7,8 @@ use std::thread;
 use anyhow::{Result, ensure};
 use scanguard_harness::{Faults, Lab, Relay};
 
-use super::stage::{Stage, accept, connect, exchange, pour};
+use super::scene::Scene;
+use super::stage::{accept, connect, exchange, pour};
 
 #[test]
 fn loss() -> Result<()> {
@@ -23,7 +24,7 @@ fn reordering_and_duplicates() -> Result<()> {
 fn over_a_bad_cable(faults: Faults, bulk: usize) -> Result<()> {
     let lab = Lab::new()?;
     let relay = Relay::between_the_hosts_of(&lab, faults, 0x5eed)?;
-    Stage::play_in(&lab, |stage| {
+    Scene::play_in(&lab, |stage| {
         let (client, server) = stage.connected()?;
         exchange(&client, &server)?;
         pour(&client, &server, bulk)?;
@@ -34,7 +35,7 @@ fn over_a_bad_cable(faults: Faults, bulk: usize) -> Result<()> {
                 .map(|_| {
                     let at = listener.local_addr()?;
                     Ok(scope.spawn(move || -> Result<()> {
-                        let mut client = connect(stage.client, at)?;
+                        let mut client = stage.scene.tries(|| connect(stage.client, at))?;
                         client.write_all(b"ask")?;
                         client.shutdown(Shutdown::Write)?;
                         let mut answer = Vec::new();

@@ -7,20 +7,20 @@ use nix::net::if_::if_nametoindex;
 use nix::sys::socket::sockopt;
 use scanguard_harness::{GUARDED_V4, GUARDED_V6, Host, INTERFACE, Lab, OUTSIDE_V4, OUTSIDE_V6};
 
+use super::scene::Scene;
 use super::socket::Socket;
-use super::stage::{Stage, accept, connect, exchange, listen, pour, untouched};
-use crate::guard::Guard;
+use super::stage::{Stage, accept, connect, exchange, listen, pour};
 
 #[test]
 fn a_socket_bound_to_the_guarded_interface() -> Result<()> {
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         let listener = Socket::tcp(stage.server, stage.server_is)?
             .with(sockopt::BindToDevice, &INTERFACE.into())?
             .bound_to((stage.server_is, 0))?
             .listen()?;
-        let client = Socket::tcp(stage.client, stage.client_is)?
-            .with(sockopt::BindToDevice, &INTERFACE.into())?
-            .connect(listener.local_addr()?)?;
+        let client =
+            Socket::tcp(stage.client, stage.client_is)?.with(sockopt::BindToDevice, &INTERFACE.into())?;
+        let client = stage.scene.tries(|| client.connect(listener.local_addr()?))?;
         exchange(&client, &accept(&listener)?)
     })
 }
@@ -29,10 +29,10 @@ fn a_socket_bound_to_the_guarded_interface() -> Result<()> {
 fn a_guarded_port_of_a_bridge() -> Result<()> {
     let lab = Lab::new()?;
     let guest = guest_on_a_bridge(&lab)?;
-    let guard = Guard::attached(&lab.guarded)?;
-    Stage::all_of(&lab).iter().try_for_each(converse)?;
-    guests_stages(&guest, &lab.outside).iter().try_for_each(converse)?;
-    untouched(&guard)
+    let scene = Scene::guarding(&lab.guarded)?;
+    scene.stages(&lab).iter().try_for_each(converse)?;
+    guests_stages(&scene, &guest, &lab.outside).iter().try_for_each(converse)?;
+    scene.end()
 }
 
 #[test]
@@ -42,9 +42,9 @@ fn a_guest_with_a_link_layer_address_of_its_own() -> Result<()> {
     lab.guarded.ip(&format!("link add link {INTERFACE} name guest type macvlan mode bridge"))?;
     lab.guarded.ip(&format!("link set guest netns {} name {INTERFACE}", guest.network_path()))?;
     give_addresses(&guest, INTERFACE, GUEST)?;
-    let guard = Guard::attached(&lab.guarded)?;
-    guests_stages(&guest, &lab.outside).iter().try_for_each(converse)?;
-    untouched(&guard)
+    let scene = Scene::guarding(&lab.guarded)?;
+    guests_stages(&scene, &guest, &lab.outside).iter().try_for_each(converse)?;
+    scene.end()
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn jumbo_frames() -> Result<()> {
     for host in [&lab.guarded, &lab.outside] {
         host.ip(&format!("link set {INTERFACE} mtu 9000"))?;
     }
-    Stage::play_in(&lab, converse)
+    Scene::play_in(&lab, converse)
 }
 
 #[test]
@@ -62,23 +62,42 @@ fn frames_that_a_card_would_cut_and_merge() -> Result<()> {
     for host in [&lab.guarded, &lab.outside] {
         host.run("ethtool", ["-K", INTERFACE, "tx", "on", "tso", "on", "gso", "on", "gro", "on"])?;
     }
-    Stage::play_in(&lab, converse)
+    Scene::play_in(&lab, converse)
 }
 
 #[test]
 fn addresses_of_the_link() -> Result<()> {
     let lab = Lab::new()?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     for (client, server) in [(&lab.outside, &lab.guarded), (&lab.guarded, &lab.outside)] {
         let at = |host: &Host, port| -> Result<SocketAddr> {
             let scope = host.within(|| if_nametoindex(INTERFACE))?;
             Ok(SocketAddrV6::new(link_local(server)?, port, 0, scope).into())
         };
         let listener = listen(server, at(server, 0)?)?;
-        let client = connect(client, at(client, listener.local_addr()?.port())?)?;
+        let to = at(client, listener.local_addr()?.port())?;
+        let client = scene.tries(|| connect(client, to))?;
         exchange(&client, &accept(&listener)?)?;
     }
-    untouched(&guard)
+    scene.end()
+}
+
+/// As an address moves to the other of two hosts when one of them fails.
+#[test]
+fn addresses_that_the_host_gets_while_it_is_guarded() -> Result<()> {
+    let lab = Lab::new()?;
+    let scene = Scene::guarding(&lab.guarded)?;
+    for (address, length, client_is) in
+        [("10.77.0.50", 24, OUTSIDE[0]), ("fd77::50", 64, OUTSIDE[1]), ("192.0.2.50", 32, OUTSIDE[0])]
+    {
+        lab.guarded.ip(&format!("addr add {address}/{length} dev {INTERFACE} nodad"))?;
+        if length == 32 {
+            lab.outside.ip(&format!("route add {address} via {GUARDED_V4}"))?;
+        }
+        let server_is = address.parse()?;
+        converse(&Stage { scene: &scene, client: &lab.outside, server: &lab.guarded, client_is, server_is })?;
+    }
+    scene.end()
 }
 
 const GUEST: [IpAddr; 2] =
@@ -101,11 +120,11 @@ fn guest_on_a_bridge(lab: &Lab) -> Result<Host> {
 }
 
 /// Both families, each with the guest as the client and as the server.
-fn guests_stages<'a>(guest: &'a Host, outside: &'a Host) -> Vec<Stage<'a>> {
+fn guests_stages<'a>(scene: &'a Scene<'a>, guest: &'a Host, outside: &'a Host) -> Vec<Stage<'a>> {
     let both = |(guest_is, outside_is)| {
         [
-            Stage { client: guest, server: outside, client_is: guest_is, server_is: outside_is },
-            Stage { client: outside, server: guest, client_is: outside_is, server_is: guest_is },
+            Stage { scene, client: guest, server: outside, client_is: guest_is, server_is: outside_is },
+            Stage { scene, client: outside, server: guest, client_is: outside_is, server_is: guest_is },
         ]
     };
     GUEST.into_iter().zip(OUTSIDE).flat_map(both).collect()

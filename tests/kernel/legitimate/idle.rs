@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
-use scanguard_harness::Lab;
+use scanguard_harness::{INTERFACE, Lab};
 
-use super::stage::{Stage, exchange, happened, untouched};
-use crate::guard::Guard;
+use super::scene::Scene;
+use super::stage::{Stage, exchange, happened};
 
 #[test]
 fn keepalives_of_idle_connections() -> Result<()> {
     let lab = Lab::new()?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     let mut connections = Vec::new();
-    for stage in Stage::all_of(&lab) {
+    for stage in scene.stages(&lab) {
         let (client, server) = stage.connected()?;
         exchange(&client, &server)?;
         for end in [&client, &server] {
@@ -35,15 +35,15 @@ fn keepalives_of_idle_connections() -> Result<()> {
     for (client, server) in &connections {
         exchange(client, server)?;
     }
-    untouched(&guard)
+    scene.end()
 }
 
 #[test]
 fn probes_of_a_closed_window() -> Result<()> {
     let lab = Lab::new()?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     let connections =
-        Stage::all_of(&lab).map(|stage| stage.connected()).into_iter().collect::<Result<Vec<_>>>()?;
+        scene.stages(&lab).map(|stage| stage.connected()).into_iter().collect::<Result<Vec<_>>>()?;
     thread::scope(|scope| {
         let mut writers = Vec::new();
         for (mut client, _) in connections.iter().map(|(client, server)| (client, server)) {
@@ -61,12 +61,12 @@ fn probes_of_a_closed_window() -> Result<()> {
     for host in [&lab.guarded, &lab.outside] {
         ensure!(happened(host, "TCPWinProbe")? > 0, "{} has sent no window probe", host.name());
     }
-    untouched(&guard)
+    scene.end()
 }
 
 #[test]
 fn urgent_data() -> Result<()> {
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         let (client, server) = stage.connected()?;
         for (from, to) in [(&client, &server), (&server, &client)] {
             setsockopt(to, sockopt::OobInline, &true)?;
@@ -85,15 +85,16 @@ fn urgent_data() -> Result<()> {
 #[test]
 fn connections_older_than_the_guard() -> Result<()> {
     let lab = Lab::new()?;
-    let stages = Stage::all_of(&lab);
+    let scene = Scene::before(&lab.guarded)?;
+    let stages = scene.stages(&lab);
     let connections = stages.iter().map(Stage::connected).collect::<Result<Vec<_>>>()?;
-    let guard = Guard::attached(&lab.guarded)?;
+    scene.guard(INTERFACE)?;
     for (client, server) in connections {
         exchange(&client, &server)?;
         drop(client);
         ensure!((&server).read(&mut [0; 1])? == 0, "the end was not heard of");
     }
-    untouched(&guard)
+    scene.end()
 }
 
 /// More than both ends keep in their buffers.

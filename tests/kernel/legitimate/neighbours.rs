@@ -11,13 +11,13 @@ use scanguard_harness::{
     Capture, Frame, GUARDED_V4, Host, INTERFACE, Injector, Lab, Link, OUTSIDE_V4, OUTSIDE_V6,
 };
 
-use super::stage::{PATIENCE, Stage, exchange, set, untouched};
-use crate::guard::Guard;
+use super::scene::Scene;
+use super::stage::{PATIENCE, exchange, set};
 
 #[test]
 fn neighbours_find_each_other() -> Result<()> {
     let lab = Lab::new()?;
-    Stage::play_in(&lab, |stage| {
+    Scene::play_in(&lab, |stage| {
         for host in [&lab.guarded, &lab.outside] {
             host.ip(&format!("neigh flush dev {INTERFACE}"))?;
         }
@@ -30,10 +30,10 @@ fn neighbours_find_each_other() -> Result<()> {
 fn addresses_that_another_host_has_are_noticed() -> Result<()> {
     let lab = Lab::new()?;
     set(&lab.guarded, &format!("ipv6/conf/{INTERFACE}/accept_dad"), "1")?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     lab.guarded.ip(&format!("addr add {OUTSIDE_V6}/64 dev {INTERFACE}"))?;
-    await_shown(&lab.guarded, "dadfailed")?;
-    untouched(&guard)
+    scene.tries(|| await_shown(&lab.guarded, "dadfailed"))?;
+    scene.end()
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn routers_make_themselves_known() -> Result<()> {
     );
     let lab = Lab::new()?;
     set(&lab.guarded, &format!("ipv6/conf/{INTERFACE}/accept_ra"), "1")?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     let (flags, timers, prefix) = ADVERTISED;
     let advertisement = Frame::ipv6(ROUTER, ALL_NODES)
         .link(Link::default().to_mac([0x33, 0x33, 0, 0, 0, 1]))
@@ -57,15 +57,16 @@ fn routers_make_themselves_known() -> Result<()> {
         .rest_of_header(flags)
         .payload(&[timers.as_slice(), &prefix.octets()].concat());
     Injector::on(&lab.outside, INTERFACE)?.send(&advertisement.build())?;
-    await_shown(&lab.guarded, "fd99::")?;
-    untouched(&guard)
+    scene.tries(|| await_shown(&lab.guarded, "fd99::"))?;
+    scene.end()
 }
 
 #[test]
 fn groups_are_asked_for_and_reported() -> Result<()> {
     let lab = Lab::new()?;
-    let _listeners = both_groups(&lab.guarded)?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let [(port, v4, v6), ..] = GROUPS;
+    let _listeners = both_groups(&lab.guarded, port, v4, v6)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     // A bridge asks who is in which group, as switches do.
     lab.outside.ip(
         "link add br0 type bridge mcast_querier 1 mcast_startup_query_interval 100 mcast_query_interval 100 \
@@ -75,30 +76,40 @@ fn groups_are_asked_for_and_reported() -> Result<()> {
     lab.outside.ip(&format!("link set {INTERFACE} master br0"))?;
     let (asked, reported) = (Capture::on(&lab.guarded, INTERFACE)?, Capture::on(&lab.outside, INTERFACE)?);
     lab.outside.ip("link set br0 up")?;
-    await_all(&asked, vec![is_igmp_query, is_mld_query]).context("nobody asked")?;
-    await_all(&reported, vec![is_igmp_report, is_mld_report]).context("nobody reported")?;
-    untouched(&guard)
+    scene.tries(|| await_all(&asked, vec![is_igmp_query, is_mld_query])).context("nobody asked")?;
+    scene.tries(|| await_all(&reported, vec![is_igmp_report, is_mld_report])).context("nobody reported")?;
+    scene.end()
 }
 
 #[test]
 fn what_is_said_to_a_group_and_to_all() -> Result<()> {
     let lab = Lab::new()?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     for (from, to) in [(&lab.outside, &lab.guarded), (&lab.guarded, &lab.outside)] {
-        let listeners = both_groups(to)?;
         let scope = from.within(|| if_nametoindex(INTERFACE))?;
         let sender_is = if from.name() == "guarded" { GUARDED_V4 } else { OUTSIDE_V4 };
         let v4 = from.within(|| UdpSocket::bind((sender_is, 0)))?;
         v4.set_broadcast(true)?;
+        v4.set_read_timeout(Some(PATIENCE))?;
         let v6 = from.within(|| UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)))?;
-        for address in [GROUP_V4, Ipv4Addr::new(10, 77, 0, 255), Ipv4Addr::BROADCAST] {
-            v4.send_to(b"who is there?", (address, GROUP_PORT)).with_context(|| format!("to {address}"))?;
-            hear(&listeners[0]).with_context(|| format!("said to {address}"))?;
+        for (port, group_v4, group_v6) in GROUPS {
+            let listeners = both_groups(to, port, group_v4, group_v6)?;
+            for address in [group_v4, Ipv4Addr::new(10, 77, 0, 255), Ipv4Addr::BROADCAST] {
+                v4.send_to(b"who is there?", (address, port)).with_context(|| format!("to {address}"))?;
+                scene.tries(|| hear(&listeners[0])).with_context(|| format!("said to {address}"))?;
+            }
+            v6.send_to(b"who is there?", SocketAddrV6::new(group_v6, port, 0, scope))?;
+            scene.tries(|| hear(&listeners[1])).with_context(|| format!("said to {group_v6}"))?;
+            // Who is meant answers for himself, from an address that was not asked.
+            listeners[0].send_to(b"I am, as ever", v4.local_addr()?)?;
+            scene.tries(|| hear(&v4)).context("an answer to what was said to a group")?;
         }
-        v6.send_to(b"who is there?", SocketAddrV6::new(GROUP_V6, GROUP_PORT, 0, scope))?;
-        hear(&listeners[1]).context("said to a group of IPv6")?;
+        // Nobody here listens to these, and nobody says so.
+        for port in [67, 137, 138, 1_124] {
+            v4.send_to(b"who is there?", (Ipv4Addr::BROADCAST, port))?;
+        }
     }
-    untouched(&guard)
+    scene.end()
 }
 
 #[test]
@@ -108,30 +119,37 @@ fn an_address_is_leased() -> Result<()> {
     let lab = Lab::new()?;
     lab.outside
         .within(|| fs::write("/run/leases", "").and_then(|()| fs::write("/run/udhcpd.conf", SETTINGS)))?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     let _server = lab.outside.spawn("busybox", ["udhcpd", "-f", "/run/udhcpd.conf"])?;
     let asking = ["udhcpc", "-i", INTERFACE, "-f", "-q", "-n", "-t", "10", "-T", "1", "-s", "/bin/true"];
     let mut client = lab.guarded.spawn("busybox", asking)?;
-    let output = client.wait(PATIENCE)?;
-    let words = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success() && words.contains("10.77.0.5"), "{words}");
-    untouched(&guard)
+    scene.tries(|| {
+        let output = client.wait(PATIENCE)?;
+        let words = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success() && words.contains("10.77.0.5"), "{words}");
+        Ok(())
+    })?;
+    scene.end()
 }
 
-/// Where mDNS is spoken (RFC 6762).
-const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
-const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
-const GROUP_PORT: u16 = 5353;
+/// Where neighbours speak to all who listen: mDNS (RFC 6762), LLMNR (RFC 4795), SSDP, WS-Discovery, NetBIOS.
+const GROUPS: [(u16, Ipv4Addr, Ipv6Addr); 5] = [
+    (5353, Ipv4Addr::new(224, 0, 0, 251), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb)),
+    (5355, Ipv4Addr::new(224, 0, 0, 252), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 3)),
+    (1900, Ipv4Addr::new(239, 255, 255, 250), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x0c)),
+    (3702, Ipv4Addr::new(239, 255, 255, 250), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x0c)),
+    (137, Ipv4Addr::new(224, 0, 0, 1), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)),
+];
 
 /// Sockets that hear what is said to the groups, by IPv4 and by IPv6.
-fn both_groups(host: &Host) -> Result<[UdpSocket; 2]> {
+fn both_groups(host: &Host, port: u16, group_v4: Ipv4Addr, group_v6: Ipv6Addr) -> Result<[UdpSocket; 2]> {
     host.within(|| {
         let scope = if_nametoindex(INTERFACE)?;
         let address = if host.name() == "guarded" { GUARDED_V4 } else { OUTSIDE_V4 };
-        let v4 = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, GROUP_PORT))?;
-        v4.join_multicast_v4(&GROUP_V4, &address)?;
-        let v6 = UdpSocket::bind(SocketAddrV6::new(GROUP_V6, GROUP_PORT, 0, scope))?;
-        v6.join_multicast_v6(&GROUP_V6, scope)?;
+        let v4 = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))?;
+        v4.join_multicast_v4(&group_v4, &address)?;
+        let v6 = UdpSocket::bind(SocketAddrV6::new(group_v6, port, 0, scope))?;
+        v6.join_multicast_v6(&group_v6, scope)?;
         for socket in [&v4, &v6] {
             socket.set_read_timeout(Some(PATIENCE))?;
         }

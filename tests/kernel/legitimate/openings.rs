@@ -10,9 +10,9 @@ use nix::sys::socket::sockopt;
 use scanguard_common::cause::Cause;
 use scanguard_harness::{Frame, GUARDED_V4, Host, INTERFACE, Injector, Lab};
 
+use super::scene::Scene;
 use super::socket::Socket;
-use super::stage::{Stage, accept, connect, exchange, happened, listen, pour, set, untouched};
-use crate::guard::Guard;
+use super::stage::{accept, connect, exchange, happened, listen, pour, set};
 
 #[test]
 fn fast_open() -> Result<()> {
@@ -22,13 +22,13 @@ fn fast_open() -> Result<()> {
     for host in [&lab.guarded, &lab.outside] {
         set(host, "ipv4/tcp_fastopen", EVERYWHERE)?;
     }
-    Stage::play_in(&lab, |stage| {
+    Scene::play_in(&lab, |stage| {
         let before = happened(stage.server, "TCPFastOpenPassive")?;
         let listener = stage.listen()?;
         for _ in 0..5 {
-            let client = Socket::tcp(stage.client, stage.server_is)?
-                .with(sockopt::TcpFastOpenConnect, &true)?
-                .connect(listener.local_addr()?)?;
+            let client =
+                Socket::tcp(stage.client, stage.server_is)?.with(sockopt::TcpFastOpenConnect, &true)?;
+            let client = stage.scene.tries(|| client.connect(listener.local_addr()?))?;
             (&client).write_all(b"at once")?;
             let server = accept(&listener)?;
             (&server).read_exact(&mut [0; 7])?;
@@ -42,16 +42,22 @@ fn fast_open() -> Result<()> {
 
 #[test]
 fn congestion_notification() -> Result<()> {
+    /// Marks every fourth packet as a congested router does (RFC 3168 §5).
+    const CONGESTED: &str = "table inet congested { chain out { type filter hook output priority 0; \
+        ip ecn ect0 numgen inc mod 4 0 ip ecn set ce
+        ip6 ecn ect0 numgen inc mod 4 0 ip6 ecn set ce\n }\n }";
     let lab = Lab::new()?;
     for host in [&lab.guarded, &lab.outside] {
         set(host, "ipv4/tcp_ecn", "1")?;
     }
-    Stage::play_in(&lab, |stage| {
+    lab.outside.run("nft", [CONGESTED])?;
+    Scene::play_in(&lab, |stage| {
         let (client, server) = stage.connected()?;
         pour(&client, &server, 1_000_000)?;
         pour(&server, &client, 1_000_000)
     })?;
     ensure!(happened(&lab.guarded, "InECT0Pkts")? > 1_000, "it was not negotiated");
+    ensure!(happened(&lab.guarded, "InCEPkts")? > 100, "no router was congested");
     Ok(())
 }
 
@@ -59,7 +65,7 @@ fn congestion_notification() -> Result<()> {
 fn both_sides_connect_at_once() -> Result<()> {
     const LOSE_IT: &str =
         "table inet lossy { chain in { type filter hook output priority 0; tcp dport 5002 drop\n }\n }";
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         let (one, other) =
             (SocketAddr::from((stage.client_is, 5001)), SocketAddr::from((stage.server_is, 5002)));
         let client = Socket::tcp(stage.client, one.ip())?.bound_to(one)?;
@@ -67,7 +73,7 @@ fn both_sides_connect_at_once() -> Result<()> {
         stage.client.run("nft", [LOSE_IT])?;
         thread::scope(|scope| {
             // Its SYN is lost, and before it is sent again, the other side's comes.
-            let client = scope.spawn(|| client.connect(other));
+            let client = scope.spawn(|| stage.scene.tries(|| client.connect(other)));
             sleep(Duration::from_millis(100));
             stage.client.run("nft", ["delete table inet lossy"])?;
             let server = server.connect(one)?;
@@ -81,16 +87,19 @@ fn both_sides_connect_at_once() -> Result<()> {
 fn connections_that_are_refused_outside() -> Result<()> {
     const REFUSED: Duration = Duration::from_secs(2);
     let lab = Lab::new()?;
-    let guard = Guard::attached(&lab.guarded)?;
-    for stage in Stage::all_of(&lab).iter().filter(|stage| stage.client.name() == "guarded") {
+    let scene = Scene::guarding(&lab.guarded)?;
+    for stage in scene.stages(&lab).iter().filter(|stage| stage.client.name() == "guarded") {
         for port in 9001..9020 {
             let nobody = SocketAddr::from((stage.server_is, port));
-            let refused = stage.client.within(|| TcpStream::connect_timeout(&nobody, REFUSED));
-            let error = refused.err().context("connected to nothing")?;
-            ensure!(error.kind() == ErrorKind::ConnectionRefused, "port {port}: {error}");
+            scene.tries(|| {
+                let refused = stage.client.within(|| TcpStream::connect_timeout(&nobody, REFUSED));
+                let error = refused.err().context("connected to nothing")?;
+                ensure!(error.kind() == ErrorKind::ConnectionRefused, "port {port}: {error}");
+                Ok(())
+            })?;
         }
     }
-    untouched(&guard)
+    scene.end()
 }
 
 #[test]
@@ -98,7 +107,7 @@ fn a_service_flooded_with_syns_answers_by_cookie() -> Result<()> {
     const NOBODY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 99);
     let lab = Lab::new()?;
     set(&lab.guarded, "ipv4/tcp_max_syn_backlog", "16")?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     let listener = listen(&lab.guarded, (GUARDED_V4, 80))?;
     let injector = Injector::on(&lab.outside, INTERFACE)?;
     for port in 40_000..45_000 {
@@ -106,11 +115,32 @@ fn a_service_flooded_with_syns_answers_by_cookie() -> Result<()> {
         injector.send(&syn.build())?;
     }
     for _ in 0..20 {
-        let client = connect(&lab.outside, listener.local_addr()?)?;
+        let client = scene.tries(|| connect(&lab.outside, listener.local_addr()?))?;
         exchange(&client, &accept(&listener)?)?;
     }
-    ensure!(guard.counts()?.packets(Cause::SynCookie) >= 20, "no cookies: {:?}", guard.counts()?);
-    untouched(&guard)
+    ensure!(scene.guard.counts()?.packets(Cause::SynCookie) >= 20, "no cookies: {:?}", scene.guard.counts()?);
+    scene.end()
+}
+
+#[test]
+fn handshakes_that_are_always_by_cookie() -> Result<()> {
+    let lab = Lab::new()?;
+    for host in [&lab.guarded, &lab.outside] {
+        set(host, "ipv4/tcp_syncookies", "2")?;
+    }
+    Scene::play_in(&lab, |stage| {
+        let before = happened(stage.server, "SyncookiesRecv")?;
+        let listener = stage.listen()?;
+        for _ in 0..10 {
+            let (client, server) = stage.connect(&listener)?;
+            exchange(&client, &server)?;
+        }
+        ensure!(
+            happened(stage.server, "SyncookiesRecv")? - before == 10,
+            "not every handshake was by cookie"
+        );
+        Ok(())
+    })
 }
 
 #[test]
@@ -121,19 +151,22 @@ fn several_paths_for_one_connection() -> Result<()> {
         host.ip(&format!("addr add {}/24 dev {INTERFACE}", other_address(host)))?;
         host.ip("mptcp limits set subflow 4 add_addr_accepted 4")?;
     }
-    Stage::play_in(&lab, |stage| {
+    Scene::play_in(&lab, |stage| {
         if stage.server_is.is_ipv6() {
             return Ok(()); // the additional addresses are of the other family
         }
         // The server says where else it can be reached. It tries nothing of the kind with the client's port.
-        stage.server.ip(&format!("mptcp endpoint add {} signal", other_address(stage.server)))?;
+        // The guarded one is there at a port of its own, which nothing but this connection knows.
+        let port = if stage.server.name() == "guarded" { "port 7777" } else { "" };
+        stage.server.ip(&format!("mptcp endpoint add {} {port} signal", other_address(stage.server)))?;
         stage.client.ip("mptcp endpoint flush")?;
         let joined = happened(stage.server, "MPJoinAckRx")?;
         let listener = Socket::multipath_tcp(stage.server, stage.server_is)?
             .bound_to((Ipv4Addr::UNSPECIFIED, 0))?
             .listen()?;
         let server_is = SocketAddr::from((stage.server_is, listener.local_addr()?.port()));
-        let client = Socket::multipath_tcp(stage.client, stage.server_is)?.connect(server_is)?;
+        let client = Socket::multipath_tcp(stage.client, stage.server_is)?;
+        let client = stage.scene.tries(|| client.connect(server_is))?;
         let server = accept(&listener)?;
         exchange(&client, &server)?;
         sleep(Duration::from_millis(200));
@@ -146,15 +179,15 @@ fn several_paths_for_one_connection() -> Result<()> {
 
 #[test]
 fn connections_back_to_a_client_as_active_ftp_makes_them() -> Result<()> {
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         let (client, server) = stage.connected()?;
         exchange(&client, &server)?;
         for _ in 0..12 {
             let awaited = listen(stage.client, (stage.client_is, 0))?;
             let data = Socket::tcp(stage.server, stage.server_is)?
                 .with(sockopt::ReuseAddr, &true)?
-                .bound_to((stage.server_is, 20))?
-                .connect(awaited.local_addr()?)?;
+                .bound_to((stage.server_is, 20))?;
+            let data = stage.scene.tries(|| data.connect(awaited.local_addr()?))?;
             pour(&data, &accept(&awaited)?, 10_000)?;
         }
         exchange(&client, &server)

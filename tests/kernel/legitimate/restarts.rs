@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
-use scanguard_harness::{Lab, close};
+use scanguard_harness::{INTERFACE, Lab, close};
 
-use super::stage::{Stage, exchange, listen, untouched};
-use crate::guard::Guard;
+use super::scene::Scene;
+use super::stage::{Stage, exchange, listen};
 
 #[test]
 fn a_service_that_stops_refuses_at_once_and_serves_again_after_its_restart() -> Result<()> {
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         let listener = stage.listen()?;
         let address = listener.local_addr()?;
         let (client, server) = stage.connect(&listener)?;
@@ -35,22 +35,39 @@ fn a_service_that_stops_refuses_at_once_and_serves_again_after_its_restart() -> 
 
 #[test]
 fn peers_of_a_crashed_host_are_told() -> Result<()> {
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         let connections = connections(stage)?;
         crash(stage, connections)?.into_iter().try_for_each(is_told)
     })
 }
 
 #[test]
+fn idle_peers_of_a_crashed_host_find_out_by_keepalive() -> Result<()> {
+    Scene::play(|stage| {
+        let connections = connections(stage)?;
+        for (client, _) in &connections {
+            setsockopt(client, sockopt::KeepAlive, &true)?;
+            setsockopt(client, sockopt::TcpKeepIdle, &1)?;
+        }
+        for mut client in crash(stage, connections)? {
+            let error = client.read(&mut [0; 1]).err().context("something was read")?;
+            ensure!(error.kind() == ErrorKind::ConnectionReset, "{error}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn peers_of_a_host_that_crashed_before_the_guard_came_are_told() -> Result<()> {
     let lab = Lab::new()?;
+    let scene = Scene::before(&lab.guarded)?;
     let mut stale = Vec::new();
-    for stage in Stage::all_of(&lab) {
+    for stage in scene.stages(&lab) {
         stale.extend(crash(&stage, connections(&stage)?)?);
     }
-    let guard = Guard::attached(&lab.guarded)?;
+    scene.guard(INTERFACE)?;
     stale.into_iter().try_for_each(is_told)?;
-    untouched(&guard)
+    scene.end()
 }
 
 /// A few connections, as many as may be told at once.

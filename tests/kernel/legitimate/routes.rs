@@ -6,9 +6,9 @@ use anyhow::{Result, ensure};
 use scanguard_common::cause::Cause;
 use scanguard_harness::{GUARDED_V4, GUARDED_V6, Host, INTERFACE, Lab, OUTSIDE_V4, OUTSIDE_V6};
 
+use super::scene::Scene;
 use super::socket::Socket;
-use super::stage::{Stage, accept, exchange, pour, set, untouched};
-use crate::guard::Guard;
+use super::stage::{Stage, accept, exchange, pour, set};
 
 /// The addresses of the router in front of a remote host, and of the host.
 const ROUTER: [IpAddr; 2] = addresses(1);
@@ -23,8 +23,8 @@ const SMALL: usize = 1300;
 fn a_small_link_in_the_middle() -> Result<()> {
     let lab = Lab::new()?;
     let remote = remote_behind(&lab.outside, &lab.guarded, OUTSIDE)?;
-    let guard = Guard::attached(&lab.guarded)?;
-    for stage in stages(&remote, &lab.guarded, GUARDED) {
+    let scene = Scene::guarding(&lab.guarded)?;
+    for stage in stages(&scene, &remote, &lab.guarded, GUARDED) {
         let (client, server) = stage.connected()?;
         exchange(&client, &server)?;
         pour(&client, &server, 1_000_000)?;
@@ -34,15 +34,15 @@ fn a_small_link_in_the_middle() -> Result<()> {
         let route = lab.guarded.ip(&format!("route get {address}"))?;
         ensure!(route.contains(&format!("mtu {SMALL}")), "the router was not heard: {route}");
     }
-    untouched(&guard)
+    scene.end()
 }
 
 #[test]
 fn a_router_with_a_small_link_behind_it() -> Result<()> {
     let lab = Lab::new()?;
     let remote = remote_behind(&lab.guarded, &lab.outside, GUARDED)?;
-    let guard = Guard::attached(&lab.guarded)?;
-    for stage in stages(&remote, &lab.outside, OUTSIDE) {
+    let scene = Scene::guarding(&lab.guarded)?;
+    for stage in stages(&scene, &remote, &lab.outside, OUTSIDE) {
         let (client, server) = stage.connected()?;
         exchange(&client, &server)?;
         pour(&client, &server, 1_000_000)?;
@@ -52,33 +52,33 @@ fn a_router_with_a_small_link_behind_it() -> Result<()> {
         let route = lab.outside.ip(&format!("route get {address}"))?;
         ensure!(route.contains(&format!("mtu {SMALL}")), "the guarded router was not heard: {route}");
     }
-    untouched(&guard)
+    scene.end()
 }
 
 #[test]
 fn the_way_is_traced_from_here() -> Result<()> {
     let lab = Lab::new()?;
     let _remote = remote_behind(&lab.outside, &lab.guarded, OUTSIDE)?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     for (router, remote) in OUTSIDE.into_iter().zip(REMOTE) {
-        let way = trace(&lab.guarded, remote, 4)?;
+        let way = scene.tries(|| trace(&lab.guarded, remote, 4))?;
         ensure!(way.contains(&router.to_string()), "the router did not answer: {way}");
         let last = way.lines().last().unwrap_or_default();
         ensure!(last.contains(&remote.to_string()), "the remote host did not answer: {way}");
     }
-    untouched(&guard)
+    scene.end()
 }
 
 #[test]
 fn the_way_is_traced_to_a_guarded_router() -> Result<()> {
     let lab = Lab::new()?;
     let _remote = remote_behind(&lab.guarded, &lab.outside, GUARDED)?;
-    let guard = Guard::attached(&lab.guarded)?;
+    let scene = Scene::guarding(&lab.guarded)?;
     for (router, remote) in GUARDED.into_iter().zip(REMOTE) {
-        let way = trace(&lab.outside, remote, 1)?;
+        let way = scene.tries(|| trace(&lab.outside, remote, 1))?;
         ensure!(way.contains(&router.to_string()), "the router did not answer: {way}");
     }
-    untouched(&guard)
+    scene.end()
 }
 
 #[test]
@@ -104,27 +104,37 @@ fn answers_leave_by_another_interface() -> Result<()> {
         ROUTER,
         SECOND_LINK[0].map(|next| next.replace("/64", "").replace("/24", "")),
     )?;
-    let guard = Guard::on(&lab.guarded);
-    guard.run(&format!("attach {INTERFACE} {SECOND}"))?;
+    let scene = Scene::before(&lab.guarded)?;
+    scene.guard(&format!("{INTERFACE} {SECOND}"))?;
     for (guarded, outside) in ROUTER.into_iter().zip(REMOTE) {
         for stage in [
-            Stage { client: &lab.outside, server: &lab.guarded, client_is: outside, server_is: guarded },
-            Stage { client: &lab.guarded, server: &lab.outside, client_is: guarded, server_is: outside },
+            Stage {
+                scene: &scene,
+                client: &lab.outside,
+                server: &lab.guarded,
+                client_is: outside,
+                server_is: guarded,
+            },
+            Stage {
+                scene: &scene,
+                client: &lab.guarded,
+                server: &lab.outside,
+                client_is: guarded,
+                server_is: outside,
+            },
         ] {
             let listener = stage.listen()?;
             let client = Socket::tcp(stage.client, stage.client_is)?.bound_to((stage.client_is, 0))?;
-            let client = client.connect(listener.local_addr()?)?;
+            let client = scene.tries(|| client.connect(listener.local_addr()?))?;
             let server = accept(&listener)?;
             pour(&client, &server, 1_000_000)?;
             pour(&server, &client, 1_000_000)?;
         }
     }
-    untouched(&guard)?;
-    ensure!(guard.counts()?.packets(Cause::InConnection) == 0, "something came in by the first link");
-    let second = guard.run(&format!("stats {SECOND} --json"))?;
+    ensure!(scene.guard.counts()?.packets(Cause::InConnection) == 0, "something came in by the first link");
+    let second = scene.guard.run(&format!("stats {SECOND} --json"))?;
     ensure!(second.contains("in-connection"), "nothing came in by the second link: {second}");
-    ensure!(second.contains(r#""action":"drop","packets":0,"#), "legitimate packets were dropped: {second}");
-    Ok(())
+    scene.end()
 }
 
 /// A host behind a router, by a small link that it believes to be an ordinary one, and the way there and back.
@@ -168,11 +178,16 @@ const fn addresses(number: u8) -> [IpAddr; 2] {
 }
 
 /// Both families, each with the remote host as the client and as the server.
-fn stages<'a>(remote: &'a Host, other: &'a Host, other_is: [IpAddr; 2]) -> Vec<Stage<'a>> {
+fn stages<'a>(
+    scene: &'a Scene<'a>,
+    remote: &'a Host,
+    other: &'a Host,
+    other_is: [IpAddr; 2],
+) -> Vec<Stage<'a>> {
     let both = |(remote_is, other_is)| {
         [
-            Stage { client: remote, server: other, client_is: remote_is, server_is: other_is },
-            Stage { client: other, server: remote, client_is: other_is, server_is: remote_is },
+            Stage { scene, client: remote, server: other, client_is: remote_is, server_is: other_is },
+            Stage { scene, client: other, server: remote, client_is: other_is, server_is: remote_is },
         ]
     };
     REMOTE.into_iter().zip(other_is).flat_map(both).collect()

@@ -25,6 +25,11 @@ impl Socket {
         Socket::new(host, family, libc::IPPROTO_MPTCP)
     }
 
+    /// A socket of the Stream Control Transmission Protocol (RFC 9260) that is used as one of TCP is.
+    pub(crate) fn sctp(host: &Host, family: IpAddr) -> Result<Socket> {
+        Socket::new(host, family, libc::IPPROTO_SCTP)
+    }
+
     /// Sets an option.
     pub(crate) fn with<O: SetSockOpt>(self, option: O, value: &O::Val) -> Result<Socket> {
         setsockopt(&self.0, option, value).context("setting a socket option")?;

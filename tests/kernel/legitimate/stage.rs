@@ -4,50 +4,33 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, sleep};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use scanguard_harness::{GUARDED_V4, GUARDED_V6, Host, Lab, OUTSIDE_V4, OUTSIDE_V6};
 
-use crate::guard::Guard;
+use super::scene::Scene;
 
 /// The longest that one step of a connection may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long the last frames of a scene may be under way.
-const SETTLED: Duration = Duration::from_millis(50);
-
 /// Who talks to whom.
-pub(super) struct Stage<'a> {
-    pub(super) client: &'a Host,
-    pub(super) server: &'a Host,
-    pub(super) client_is: IpAddr,
-    pub(super) server_is: IpAddr,
+pub(crate) struct Stage<'a> {
+    pub(crate) scene: &'a Scene<'a>,
+    pub(crate) client: &'a Host,
+    pub(crate) server: &'a Host,
+    pub(crate) client_is: IpAddr,
+    pub(crate) server_is: IpAddr,
 }
 
-impl Stage<'_> {
-    /// Plays a scene in a lab of its own over both families, with the guarded host as the server and as the client.
-    pub(super) fn play(scene: impl Fn(&Stage<'_>) -> Result<()>) -> Result<()> {
-        Stage::play_in(&Lab::new()?, scene)
-    }
-
-    /// Plays a scene in a lab that was prepared for it.
-    pub(super) fn play_in(lab: &Lab, scene: impl Fn(&Stage<'_>) -> Result<()>) -> Result<()> {
-        let guard = Guard::attached(&lab.guarded)?;
-        for stage in Stage::all_of(lab) {
-            scene(&stage).with_context(|| stage.describe())?;
-            untouched(&guard).with_context(|| stage.describe())?;
-        }
-        Ok(())
-    }
-
+impl<'a> Stage<'a> {
     /// Both families, each with the guarded host as the server and as the client.
-    pub(super) fn all_of(lab: &Lab) -> [Stage<'_>; 4] {
+    pub(super) fn all_of(scene: &'a Scene<'a>, lab: &'a Lab) -> [Stage<'a>; 4] {
         let (guarded, outside) = (&lab.guarded, &lab.outside);
         let to_guarded =
-            |client_is, server_is| Stage { client: outside, server: guarded, client_is, server_is };
+            |client_is, server_is| Stage { scene, client: outside, server: guarded, client_is, server_is };
         let to_outside =
-            |client_is, server_is| Stage { client: guarded, server: outside, client_is, server_is };
+            |client_is, server_is| Stage { scene, client: guarded, server: outside, client_is, server_is };
         [
             to_guarded(OUTSIDE_V4.into(), GUARDED_V4.into()),
             to_guarded(OUTSIDE_V6.into(), GUARDED_V6.into()),
@@ -57,32 +40,26 @@ impl Stage<'_> {
     }
 
     /// Listens on any free port of the server.
-    pub(super) fn listen(&self) -> Result<TcpListener> {
+    pub(crate) fn listen(&self) -> Result<TcpListener> {
         listen(self.server, (self.server_is, 0))
     }
 
     /// Connects to a listener: the client's end and the server's.
-    pub(super) fn connect(&self, listener: &TcpListener) -> Result<(TcpStream, TcpStream)> {
-        let client = connect(self.client, listener.local_addr()?)?;
-        Ok((client, accept(listener)?))
+    pub(crate) fn connect(&self, listener: &TcpListener) -> Result<(TcpStream, TcpStream)> {
+        self.scene.tries(|| {
+            let client = connect(self.client, listener.local_addr()?)?;
+            Ok((client, accept(listener)?))
+        })
     }
 
     /// A connection: the client's end and the server's.
-    pub(super) fn connected(&self) -> Result<(TcpStream, TcpStream)> {
+    pub(crate) fn connected(&self) -> Result<(TcpStream, TcpStream)> {
         self.connect(&self.listen()?)
     }
 
-    fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         format!("with {} at {} as the server", self.server.name(), self.server_is)
     }
-}
-
-/// Demands that nothing was dropped, neither of what came in nor of what went out.
-pub(super) fn untouched(guard: &Guard<'_>) -> Result<()> {
-    sleep(SETTLED);
-    let counts = guard.counts()?;
-    ensure!(counts.dropped() == 0, "legitimate packets were dropped: {counts:?}");
-    Ok(())
 }
 
 /// Listens on a host.
@@ -98,7 +75,7 @@ pub(super) fn connect(host: &Host, to: SocketAddr) -> Result<TcpStream> {
 }
 
 /// Accepts a connection that is already made.
-pub(super) fn accept(listener: &TcpListener) -> Result<TcpStream> {
+pub(crate) fn accept(listener: &TcpListener) -> Result<TcpStream> {
     patient(listener.accept().context("accepting a connection")?.0)
 }
 
@@ -119,13 +96,13 @@ pub(super) fn say(mut from: &TcpStream, mut to: &TcpStream, words: &str) -> Resu
 }
 
 /// Says something both ways.
-pub(super) fn exchange(client: &TcpStream, server: &TcpStream) -> Result<()> {
+pub(crate) fn exchange(client: &TcpStream, server: &TcpStream) -> Result<()> {
     say(client, server, "from the client")?;
     say(server, client, "from the server")
 }
 
 /// Sends so many bytes from one end to the other.
-pub(super) fn pour(mut from: &TcpStream, mut to: &TcpStream, length: usize) -> Result<()> {
+pub(crate) fn pour(mut from: &TcpStream, mut to: &TcpStream, length: usize) -> Result<()> {
     thread::scope(|scope| {
         let writing = scope.spawn(move || from.write_all(&vec![b'.'; length]));
         let mut buffer = vec![0; 1 << 16];
@@ -139,8 +116,28 @@ pub(super) fn pour(mut from: &TcpStream, mut to: &TcpStream, length: usize) -> R
     })
 }
 
+/// Waits until a socket waits at a port, in a table below `/proc/net`: nobody is asked for that.
+pub(super) fn await_socket(host: &Host, table: &str, port: u16) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    let (path, port) = (format!("/proc/thread-self/net/{table}"), format!(":{port:04X}"));
+    loop {
+        let sockets = host.within(|| fs::read_to_string(&path)).with_context(|| format!("reading {path}"))?;
+        // Each line begins with a number and both addresses; whoever waits for all has the other port 0.
+        let waits = |line: &str| {
+            let mut words = line.split_whitespace().skip(1);
+            words.next().is_some_and(|local| local.ends_with(&port))
+                && words.next().is_some_and(|remote| remote.ends_with(":0000"))
+        };
+        if sockets.lines().any(waits) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "no socket of {} waits at port {port} in {path}", host.name());
+        sleep(Duration::from_millis(20));
+    }
+}
+
 /// Changes a setting of a host's network, by its path below `/proc/sys/net`.
-pub(super) fn set(host: &Host, setting: &str, value: &str) -> Result<()> {
+pub(crate) fn set(host: &Host, setting: &str, value: &str) -> Result<()> {
     let path = format!("/proc/sys/net/{setting}");
     host.within(|| fs::write(&path, value)).with_context(|| format!("writing {value:?} to {path}"))
 }

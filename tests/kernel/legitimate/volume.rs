@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use scanguard_harness::{Host, Lab};
 
-use super::stage::{Stage, accept, connect, exchange, happened, pour, set};
+use super::scene::Scene;
+use super::stage::{accept, connect, exchange, happened, pour, set};
 
 /// Some ten thousand segments each way.
 const BULK: usize = 16_000_000;
@@ -18,7 +19,7 @@ const PORTS: &str = "40000 40099";
 
 #[test]
 fn bulk_data_both_ways() -> Result<()> {
-    Stage::play(|stage| {
+    Scene::play(|stage| {
         let (client, server) = stage.connected()?;
         thread::scope(|scope| {
             let upload = scope.spawn(|| pour(&client, &server, BULK));
@@ -34,12 +35,16 @@ fn thousands_of_short_connections_that_reuse_their_ports() -> Result<()> {
     for host in [&lab.guarded, &lab.outside] {
         set(host, "ipv4/ip_local_port_range", PORTS)?;
     }
-    Stage::play_in(&lab, |stage| {
+    Scene::play_in(&lab, |stage| {
         let listener = stage.listen()?;
         thread::scope(|scope| {
             let serving = scope.spawn(|| serve(&listener, CONNECTIONS));
             for number in 0..CONNECTIONS {
-                ask(stage.client, listener.local_addr()?).with_context(|| format!("connection {number}"))?;
+                let to = listener.local_addr()?;
+                stage
+                    .scene
+                    .tries(|| ask(stage.client, to))
+                    .with_context(|| format!("connection {number}"))?;
             }
             serving.join().expect("serving does not panic")
         })
@@ -52,7 +57,7 @@ fn connections_that_find_no_room_in_time_wait() -> Result<()> {
     for host in [&lab.guarded, &lab.outside] {
         set(host, "ipv4/tcp_max_tw_buckets", "1")?;
     }
-    Stage::play_in(&lab, |stage| {
+    Scene::play_in(&lab, |stage| {
         let overflowed = happened(stage.server, "TCPTimeWaitOverflow")?;
         let listener = stage.listen()?;
         let mut clients = Vec::new();

@@ -49,7 +49,7 @@ fn agree(seed: u64, role: Role) -> Result<()> {
         lab.guarded.ip(&format!("route add default via {OUTSIDE_V4}"))?;
         lab.guarded.ip(&format!("-6 route add default via {OUTSIDE_V6}"))?;
         lab.guarded.within(forward_everything)?;
-        world = world.forwarding();
+        world = world.forwarding().learning();
     }
     let mut traffic = Traffic::seeded(seed, sockets.ports());
     lab.guarded.within(move || {
@@ -62,7 +62,7 @@ fn agree(seed: u64, role: Role) -> Result<()> {
     })
 }
 
-fn frames() -> Result<usize> {
+pub(super) fn frames() -> Result<usize> {
     match std::env::var(FRAMES_VARIABLE) {
         Ok(number) => number.parse().with_context(|| format!("{FRAMES_VARIABLE}={number}")),
         Err(_) => Ok(FRAMES),
@@ -75,13 +75,13 @@ fn forward_everything() -> io::Result<()> {
 }
 
 /// Real sockets of the guarded host: listeners, and a connection each way over each family.
-struct Sockets {
+pub(super) struct Sockets {
     _listeners: Vec<TcpListener>,
     connections: Vec<(TcpStream, TcpStream)>,
 }
 
 impl Sockets {
-    fn open(lab: &Lab) -> Result<Sockets> {
+    pub(super) fn open(lab: &Lab) -> Result<Sockets> {
         let any = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
         let listen = |port| lab.guarded.within(|| TcpListener::bind(any(port)));
         let service = listen(CONNECTED)?;
@@ -96,7 +96,7 @@ impl Sockets {
         Ok(Sockets { _listeners: vec![service, listen(OPEN)?], connections })
     }
 
-    fn world(&self) -> World {
+    pub(super) fn world(&self) -> World {
         let own = addresses().map(|(guarded, _)| guarded);
         let world = World::with_addresses(own).listening(OPEN).listening(CONNECTED);
         self.connections
@@ -121,12 +121,15 @@ fn end_of(stream: &TcpStream) -> (IpAddr, u16) {
 }
 
 /// The program, loaded into the kernel and run on frames of ours.
-struct Kernel {
+pub(super) struct Kernel {
     ebpf: Ebpf,
     frames: u64,
 }
 
 const SLOT: u32 = 3;
+
+/// Since when the interface is guarded: as if it always were since just now.
+const STILL_LEARNING: Nanos = Nanos(u64::MAX);
 
 /// An interface's record as map memory.
 #[repr(transparent)]
@@ -137,13 +140,13 @@ struct Record(Interface);
 unsafe impl Pod for Record {}
 
 impl Kernel {
-    fn load() -> Result<Kernel> {
+    pub(super) fn load() -> Result<Kernel> {
         let mut ebpf = EbpfLoader::new()
             .override_global("SLOT", &SLOT, true)
             .override_global("HASH_SEED", &1u64, true)
             .override_global(aya_log::LEVEL, &0u8, true)
             .load(scanguard::program::object()?)?;
-        let interface = Interface::new(0xff, MacAddress(GUARDED_MAC), Policy::default(), now()?);
+        let interface = Interface::new(0xff, MacAddress(GUARDED_MAC), Policy::default(), STILL_LEARNING);
         let mut interfaces: Array<_, Record> =
             ebpf.map_mut("INTERFACES").context("INTERFACES")?.try_into()?;
         interfaces.set(SLOT, Record(interface), 0)?;
@@ -154,7 +157,7 @@ impl Kernel {
     }
 
     /// Runs the program on one frame and demands the model's action, and its cause counted once, with its bytes.
-    fn judge_like(&mut self, world: &World, frame: &[u8]) -> Result<()> {
+    pub(super) fn judge_like(&mut self, world: &World, frame: &[u8]) -> Result<()> {
         if let Ok(packet) = parse(frame) {
             world.set_budget(packet.sender(), self.budget(packet.sender().words())?);
         }
@@ -176,7 +179,7 @@ impl Kernel {
         Ok(())
     }
 
-    fn counted_nothing_else(&self) -> Result<()> {
+    pub(super) fn counted_nothing_else(&self) -> Result<()> {
         let mut sum = 0;
         for index in 0..CAUSES_PER_INTERFACE {
             sum += self.counted_at(SLOT * CAUSES_PER_INTERFACE + index)?.0;
@@ -185,7 +188,7 @@ impl Kernel {
         Ok(())
     }
 
-    fn run(&self, frame: &[u8]) -> Result<Action> {
+    pub(super) fn run(&self, frame: &[u8]) -> Result<Action> {
         let program: &Xdp = self.ebpf.program(scanguard::program::INGRESS).context("program")?.try_into()?;
         let options = TestRunOptions { data_in: Some(frame), ..Default::default() };
         match program.test_run(options)?.return_value {
@@ -195,7 +198,7 @@ impl Kernel {
         }
     }
 
-    fn counted(&self, cause: Cause) -> Result<(u64, u64)> {
+    pub(super) fn counted(&self, cause: Cause) -> Result<(u64, u64)> {
         let slot = InterfaceSlot::new(SLOT).context("a slot that exists")?;
         self.counted_at(count::index(slot, cause))
     }

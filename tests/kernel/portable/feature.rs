@@ -1,6 +1,7 @@
 //! What a kernel may have been built without, and tests need.
 
 use std::env;
+use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
@@ -11,6 +12,9 @@ use scanguard_harness::{Host, INTERFACE};
 /// Names the features that have to be there, with commas between them: where one of them is missing, the tests that
 /// need it fail instead of being skipped.
 const EXPECTED: &str = "SCANGUARD_EXPECT";
+
+/// Whether and how congestion notification is negotiated.
+const ECN: &str = "/proc/sys/net/ipv4/tcp_ecn";
 
 /// Something that a kernel has or has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +27,15 @@ pub(crate) enum Feature {
     Netem,
     /// Routing tables of their own for some interfaces.
     Vrf,
+    /// The tables of the older iptables.
+    Iptables,
+    /// Accurate congestion notification (RFC 9768), which came with Linux 6.18 or so, by a setting.
+    AccurateEcn,
 }
 
 impl Feature {
-    const ALL: [Feature; 4] = [Feature::Vlan, Feature::Sctp, Feature::Netem, Feature::Vrf];
+    const ALL: [Feature; 6] =
+        [Feature::Vlan, Feature::Sctp, Feature::Netem, Feature::Vrf, Feature::Iptables, Feature::AccurateEcn];
 
     /// Whether a test that needs this has to be skipped, which is said.
     ///
@@ -50,6 +59,8 @@ impl Feature {
             Feature::Sctp => "sctp",
             Feature::Netem => "netem",
             Feature::Vrf => "vrf",
+            Feature::Iptables => "iptables",
+            Feature::AccurateEcn => "accurate-ecn",
         }
     }
 
@@ -60,6 +71,8 @@ impl Feature {
             Feature::Sctp => "CONFIG_IP_SCTP",
             Feature::Netem => "CONFIG_NET_SCH_NETEM",
             Feature::Vrf => "CONFIG_NET_VRF",
+            Feature::Iptables => "CONFIG_IP_NF_IPTABLES_LEGACY",
+            Feature::AccurateEcn => "the setting 3 of net.ipv4.tcp_ecn",
         }
     }
 
@@ -75,9 +88,18 @@ impl Feature {
             Feature::Netem => {
                 host.run("tc", "qdisc add dev lo root netem delay 1ms".split_whitespace()).map(drop)
             }
+            Feature::Iptables => host.run("iptables-legacy", ["-t", "nat", "-S"]).map(drop),
+            Feature::AccurateEcn => host.within(choose_accurate_ecn),
             Feature::Sctp => host.within(open_sctp).context("opening a socket"),
         }
     }
+}
+
+fn choose_accurate_ecn() -> Result<()> {
+    fs::write(ECN, "3").with_context(|| format!("writing 3 to {ECN}"))?;
+    // Where any number is taken, 3 means nothing.
+    ensure!(fs::write(ECN, "99").is_err(), "{ECN} takes any number");
+    Ok(())
 }
 
 fn open_sctp() -> Result<()> {

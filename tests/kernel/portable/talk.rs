@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A host, and the addresses it is to use, one for each family.
 pub(super) type End<'a> = (&'a Host, [IpAddr; 2]);
 
+/// How many connections and questions there are in [`all_ways`].
+pub(super) const CONVERSATIONS: u64 = 4 * (1 + QUESTIONS as u64);
+
 /// So many bytes each way and a few questions, over both families, with either host as the client.
 pub(super) fn all_ways(one: End<'_>, other: End<'_>, bytes: usize) -> Result<()> {
     for (client, server) in [(one, other), (other, one)] {

@@ -19,18 +19,18 @@ const QUIET: Duration = Duration::from_millis(100);
 /// A port where nothing listens.
 const CLOSED: u16 = 25;
 /// How much goes each way over a connection: full frames, and more than one window of them.
-const BULK: usize = 100_000;
+pub(super) const BULK: usize = 100_000;
 /// How long one tag is.
 const TAG: usize = 4;
 
 /// A VLAN: its interface, the tags that its frames have from the outermost, and its networks' number.
-struct Vlan {
+pub(super) struct Vlan {
     interface: &'static str,
     tagged: fn(Link) -> Link,
     number: u8,
 }
 
-const VLANS: [Vlan; 2] = [
+pub(super) const VLANS: [Vlan; 2] = [
     Vlan { interface: "eth0.10", tagged: |link| link.vlan(10), number: 10 },
     Vlan { interface: "eth0.20.30", tagged: |link| link.service_vlan(20).vlan(30), number: 30 },
 ];
@@ -73,7 +73,7 @@ fn services_of_vlans() -> Result<()> {
 
 impl Vlan {
     /// The addresses of a host.
-    fn addresses(&self, last: u8) -> [IpAddr; 2] {
+    pub(super) fn addresses(&self, last: u8) -> [IpAddr; 2] {
         let number = u16::from(self.number);
         [
             Ipv4Addr::new(10, 88, self.number, last).into(),
@@ -83,7 +83,7 @@ impl Vlan {
 }
 
 /// Two VLANs side by side, the second within a service VLAN.
-fn add_vlans(host: &Host, last: u8) -> Result<()> {
+pub(super) fn add_vlans(host: &Host, last: u8) -> Result<()> {
     host.ip(&format!("link add link {INTERFACE} name eth0.10 type vlan id 10"))?;
     host.ip(&format!("link add link {INTERFACE} name eth0.20 type vlan protocol 802.1ad id 20"))?;
     // A cable has room for one tag on top of its MTU.

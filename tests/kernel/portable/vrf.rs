@@ -24,7 +24,7 @@ const BULK: usize = 100_000;
 const CLOSED: u16 = 25;
 
 /// The socket table, as the program asks it, knows nothing of a VRF: closed ports are silenced at the second door.
-const WHERE: &str = "--closed-ports egress";
+pub(super) const WHERE: &str = "--closed-ports egress";
 
 #[test]
 fn a_service_in_a_vrf() -> Result<()> {
@@ -35,19 +35,27 @@ fn a_service_in_a_vrf() -> Result<()> {
     enslave(&lab.guarded)?;
     let guard = Guard::on(&lab.guarded);
     guard.run(&format!("attach {INTERFACE} {WHERE}"))?;
+    converse(&lab, |talk| talk())?;
+    let counts = guard.counts()?;
+    ensure!(counts.dropped() == 0, "legitimate packets were dropped: {counts:?}");
+    probes_die(&lab, &guard)
+}
+
+/// Connections to the VRF and from it over both families, each talked over as the caller wishes.
+pub(super) fn converse(lab: &Lab, talks: impl Fn(&dyn Fn() -> Result<()>) -> Result<()>) -> Result<()> {
     for (guarded_is, outside_is) in addresses() {
         let listener = of_the_vrf(&lab.guarded, guarded_is)?.bound_to((guarded_is, 0))?.listen()?;
         let at = listener.local_addr()?;
         let _service = Service::echo_by(listener);
-        bulk(Conversation::open(&lab.outside, at)?, BULK).with_context(|| format!("to {guarded_is}"))?;
+        talks(&|| bulk(Conversation::open(&lab.outside, at)?, BULK))
+            .with_context(|| format!("to {guarded_is}"))?;
 
         let _service = Service::echo(&lab.outside, 7)?;
-        let outbound = of_the_vrf(&lab.guarded, outside_is)?.connect(SocketAddr::from((outside_is, 7)))?;
-        bulk(Conversation::over(outbound)?, BULK).with_context(|| format!("to {outside_is}"))?;
+        let remote = SocketAddr::from((outside_is, 7));
+        talks(&|| bulk(Conversation::over(of_the_vrf(&lab.guarded, outside_is)?.connect(remote)?)?, BULK))
+            .with_context(|| format!("to {outside_is}"))?;
     }
-    let counts = guard.counts()?;
-    ensure!(counts.dropped() == 0, "legitimate packets were dropped: {counts:?}");
-    probes_die(&lab, &guard)
+    Ok(())
 }
 
 /// What is impossible is dropped as it comes in, and the refusal of what is possible does not leave.
@@ -72,7 +80,7 @@ fn addresses() -> [(IpAddr, IpAddr); 2] {
 }
 
 /// Gives the interface a VRF, and once more its address, which IPv6 forgets meanwhile.
-fn enslave(host: &Host) -> Result<()> {
+pub(super) fn enslave(host: &Host) -> Result<()> {
     host.ip(&format!("link add {VRF} type vrf table 10"))?;
     host.ip(&format!("link set {VRF} up"))?;
     host.ip(&format!("link set {INTERFACE} master {VRF}"))?;

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::Path;
 
-use crate::setup::tools::{self, Tool};
+use crate::setup::tools::{self, Extent, Tool};
 use crate::shell;
 use crate::toolchain::{self, Toolchain};
 
@@ -50,7 +50,7 @@ pub(crate) struct Compiler {
 
 impl Survey {
     /// Looks around. Nothing is changed.
-    pub(crate) fn take() -> Self {
+    pub(crate) fn take(extent: Extent) -> Self {
         let compiler = toolchain::find_compiler().and_then(|found| Compiler::examine(&found));
         let llvm = compiler.as_ref().map_or(DEBIAN_LLVM, |compiler| compiler.llvm);
         Self {
@@ -58,7 +58,7 @@ impl Survey {
             linker: toolchain::has_linker(),
             llvm,
             missing_for_linker: missing_for_linker(llvm),
-            missing_tools: tools::missing(),
+            missing_tools: tools::missing(extent),
             debian_compiler: toolchain::has_prebuilt_core(Path::new("/usr")),
             wanted: env::var(toolchain::OVERRIDE).ok(),
             apt: shell::find("apt-get").is_some(),

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::shell;
 
-/// The test program that needs no privileges. All others do.
-const HOST: &str = "host";
+/// The test programs that need no privileges. All others do.
+const HOST: [&str; 2] = ["host", "setup"];
 
 /// The names of the workspace's integration tests.
 pub(super) struct Targets(Vec<String>);
@@ -23,12 +23,12 @@ impl Targets {
 
     /// Arguments for cargo that choose those that need no privileges.
     pub(super) fn host(&self) -> impl Iterator<Item = &str> {
-        self.choose(|name| name == HOST)
+        self.choose(|name| HOST.contains(&name))
     }
 
     /// Arguments for cargo that choose those that need root.
     pub(super) fn kernel(&self) -> impl Iterator<Item = &str> {
-        self.choose(|name| name != HOST)
+        self.choose(|name| !HOST.contains(&name))
     }
 
     fn choose(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {

@@ -59,6 +59,8 @@ fn script(payload: &Payload) -> String {
     // One test at a time: every BPF_PROG_TEST_RUN patches the kernel's XDP dispatcher, and Linux 5.10 panics where
     // another processor is in it at that moment ("int3 in bpf_dispatcher_xdp_func").
     tests.args(&payload.filters).arg("--test-threads=1");
+    // What scenes have counted, and what was skipped and why.
+    tests.arg("--show-output");
     // Each run of the program takes a millisecond or two there, against twenty microseconds here.
     tests.env("SCANGUARD_BIN", "/usr/bin/scanguard").env("SCANGUARD_FRAMES", "10000");
     // The modules are there for this: a test that does without them has to fail.

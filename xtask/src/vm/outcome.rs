@@ -72,7 +72,7 @@ fn verdict(console: &str, ended: &Ended) -> Result<String, String> {
 }
 
 /// A serial line ends its lines in two characters, and a program may have sent anything down it.
-fn console(log: &Path) -> String {
+pub(super) fn console(log: &Path) -> String {
     let bytes = fs::read(log).unwrap_or_default();
     String::from_utf8_lossy(&bytes).replace('\r', "")
 }

@@ -77,6 +77,18 @@ impl Extension {
         Self { protocol: 51, bytes }
     }
 
+    /// Is as long as it claims, in the unit of this header; what is missing is filled with padding options.
+    /// A fragment header has always eight bytes.
+    pub fn filled(mut self, claimed: u8) -> Self {
+        let length = match self.protocol {
+            44 => 8,
+            51 => 8 + 4 * usize::from(claimed),
+            _ => 8 + 8 * usize::from(claimed),
+        };
+        self.bytes.resize(length, 0);
+        self.length(claimed)
+    }
+
     /// Claims another length, in the unit of this header; its bytes stay as they are.
     pub fn length(mut self, claimed: u8) -> Self {
         if let Some(length) = self.bytes.get_mut(1) {

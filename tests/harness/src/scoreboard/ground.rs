@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,9 @@ use super::subject::Subject;
 use super::technique::{Technique, Way};
 use super::tool::{Command, Tool};
 use crate::{Capture, INTERFACE, Injector, Lab, Process, Service};
+
+/// An address in whose name others ask; it answers for itself what it never asked for.
+pub(super) const ZOMBIE_V4: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 77);
 
 /// How long an answer may take.
 const SETTLE: Duration = Duration::from_millis(150);
@@ -44,6 +48,7 @@ impl Ground {
     pub(super) fn new() -> Result<Self> {
         let lab = Lab::new()?;
         lab.guarded.within(refuse_without_delay)?;
+        lab.add_source(ZOMBIE_V4.into())?;
         Ok(Self {
             capture: Capture::on(&lab.outside, INTERFACE)?,
             injector: Injector::on(&lab.outside, INTERFACE)?,
@@ -55,7 +60,7 @@ impl Ground {
 
     /// Guards the host, from now on.
     pub(super) fn guard(&self, scanguard: &Path) -> Result<()> {
-        self.lab.guarded.run(scanguard, ["attach", INTERFACE]).map(|_| ())
+        self.lab.guarded.run(scanguard, ["attach", INTERFACE, "--preset", "off"]).map(|_| ())
     }
 
     /// Asks about the subjects, and returns a finding for each.

@@ -2,6 +2,7 @@
 
 mod crafted;
 mod headers;
+mod system;
 
 use super::subject::Subject::{Bound, Closed, Host, Open, Sctp, Spoken, Unbound, Unspoken};
 use super::technique::{Group, Technique};
@@ -51,9 +52,35 @@ const NMAP_DISGUISED: [&str; 19] = [
     "-sS --ip-options L",
 ];
 const NMAP_PING_TCP: [&str; 4] = ["-PS{}", "-PA{}", "-6 -PS{}", "-6 -PA{}"];
-const HPING_FLAGS: [&str; 11] =
-    ["-S", "-F", "-R", "-P", "-U", "-X", "-Y", "-S -F", "-S -A", "-F -P -U", "-S -b"];
-const HPING_SCAN: [&str; 2] = ["-S", "-F"];
+const NMAP_SLOW: [&str; 2] = [
+    "-sS -T0 --scan-delay 50ms --initial-rtt-timeout 200ms --max-rtt-timeout 200ms",
+    "-sF -T0 --scan-delay 50ms --initial-rtt-timeout 200ms --max-rtt-timeout 200ms",
+];
+const HPING_FLAGS: [&str; 21] = [
+    "",
+    "-S",
+    "-F",
+    "-R",
+    "-P",
+    "-U",
+    "-X",
+    "-Y",
+    "-X -Y",
+    "-S -P",
+    "-S -U",
+    "-S -X -Y",
+    "-S -F",
+    "-S -R",
+    "-S -A",
+    "-R -A",
+    "-F -P -U",
+    "-S -F -R -P -A -U",
+    "-S -F -R -P -A -U -X -Y",
+    "-S -b",
+    "-S -f -d 40",
+];
+const HPING_STRAYS: [&str; 3] = ["-A", "-F -A", "-P -A"];
+const HPING_SCAN: [&str; 9] = ["", "-S", "-F", "-R", "-P", "-U", "-X", "-Y", "-S -F"];
 const HPING_QUESTIONS: [&str; 3] = ["-C 13", "-C 15", "-C 17"];
 
 const STRAYS: &str = "a few strays are turned away, lest a peer of a lost connection hang";
@@ -72,6 +99,7 @@ pub(super) fn groups() -> Vec<Group> {
                 by(Tool::Nmap, &NMAP_TCP),
                 by(Tool::Nmap, &NMAP_TCP_V6),
                 by(Tool::Nmap, &["-sV --version-intensity 0"]),
+                by(Tool::Nmap, &NMAP_SLOW),
             ]
             .concat(),
         },
@@ -103,7 +131,12 @@ pub(super) fn groups() -> Vec<Group> {
             title: "TCP: idle scans and strays",
             remark: "An idle scan needs a host that answers what it never asked for.",
             subjects: ports,
-            techniques: because(STRAYS, crafted::strays()),
+            techniques: [
+                by(Tool::NmapIdle, &["-sI"]),
+                crafted::in_the_name_of_a_zombie(),
+                because(STRAYS, crafted::strays()),
+            ]
+            .concat(),
         },
         Group {
             title: "TCP: behind VLAN tags",
@@ -118,6 +151,7 @@ pub(super) fn groups() -> Vec<Group> {
             techniques: headers::extended(),
         },
         Group { title: "TCP: headers that lie", remark: "", subjects: ports, techniques: headers::lying() },
+        Group { title: "Port 0", remark: "", subjects: &[Host], techniques: headers::for_port_zero() },
         Group {
             title: "UDP",
             remark: "A program answers whatever comes to the bound port.",
@@ -128,7 +162,11 @@ pub(super) fn groups() -> Vec<Group> {
             title: "SCTP",
             remark: "The kernel that was measured has no SCTP: all its ports are alike.",
             subjects: &[Sctp],
-            techniques: [by(Tool::Nmap, &["-sY", "-sZ", "-6 -sY"]), by(Tool::NmapPing, &["-PY{}"])].concat(),
+            techniques: [
+                by(Tool::Nmap, &["-sY", "-sZ", "-6 -sY", "-6 -sZ"]),
+                by(Tool::NmapPing, &["-PY{}", "-6 -PY{}"]),
+            ]
+            .concat(),
         },
         Group {
             title: "IP protocols",
@@ -147,10 +185,22 @@ pub(super) fn groups() -> Vec<Group> {
             remark: "The guarded host runs Linux; nmap's best guess is told.",
             subjects: &[Host],
             techniques: [
-                by(Tool::NmapSystem, &["-O"]),
+                by(Tool::NmapSystem, &["-O", "-A --version-intensity 0"]),
                 because(HANDSHAKES, by(Tool::NmapSystem, &["-6 -O"])),
             ]
             .concat(),
+        },
+        Group {
+            title: "Operating system: the probes of nmap to TCP ports, one by one",
+            remark: "T2 to T4 are for open ports, T5 to T7 for closed ones; here each asks both.",
+            subjects: ports,
+            techniques: system::segments(),
+        },
+        Group {
+            title: "Operating system: the other probes of nmap",
+            remark: "",
+            subjects: &[Host],
+            techniques: because(PINGS, system::others()),
         },
     ]
 }
@@ -160,7 +210,8 @@ fn other_scanners() -> Vec<Technique> {
         by(Tool::Masscan, &[""]),
         by(Tool::Zmap, &["-M tcp_synscan"]),
         by(Tool::Hping, &HPING_FLAGS),
-        because(STRAYS, by(Tool::Hping, &["-A"])),
+        because(STRAYS, by(Tool::Hping, &HPING_STRAYS)),
+        system::unicornscan(),
         by(Tool::HpingScan, &HPING_SCAN),
         because(STRAYS, by(Tool::HpingScan, &["-A"])),
         by(Tool::Netcat, &["", "-6"]),
@@ -173,7 +224,7 @@ fn udp() -> Vec<Technique> {
     [
         by(Tool::Nmap, &["-sU", "-6 -sU", "-sU -g 53", "-sU --data-length 24"]),
         by(Tool::NmapPing, &["-PU{}", "-6 -PU{}"]),
-        by(Tool::Zmap, &["-M udp --probe-args=text:hello"]),
+        by(Tool::Zmap, &["-M udp --probe-args=text:hello", "-M ntp", "-M upnp"]),
         by(Tool::Hping, &["--udp"]),
         by(Tool::Netcat, &["-u"]),
     ]
@@ -186,7 +237,7 @@ fn messages() -> Vec<Technique> {
         by(Tool::NmapPing, &["-PP", "-PM"]),
         because(PINGS, by(Tool::Hping, &["--icmp"])),
         by(Tool::Hping, &HPING_QUESTIONS),
-        because(PINGS, by(Tool::Zmap, &["-M icmp_echoscan"])),
+        because(PINGS, by(Tool::Zmap, &["-M icmp_echoscan", "-M icmp_echo_time"])),
         crafted::messages(),
     ]
     .concat()

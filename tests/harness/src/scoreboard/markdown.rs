@@ -22,8 +22,8 @@ last columns are taken from the answers on the cable, whatever the scanner made 
 | **closed ports too** | closed ports can be told from others: this falls short |
 | **operating system** | what runs on the host is recognised: this falls short |
 
-Not measured: `nmap -T0`, which waits five minutes after each probe; `nmap -A`, which is `-O`, `-sV` and scripts that talk
-to what these found; unicornscan, which Debian no longer has.
+`nmap -T0` is measured with its probes and without its five minutes of waiting after each; of unicornscan, which Debian no
+longer has, its SYN is.
 ";
 
 const WITHOUT: &str = ", without";

@@ -6,6 +6,9 @@ use crate::{GUARDED_V4, GUARDED_V6, INTERFACE, NMAP_OPTIONS};
 /// Stands in options for the number of what is asked about, where a tool wants it there.
 pub(super) const NUMBER: &str = "{}";
 
+/// A host that is to be scanned by the help of the guarded one.
+const NEIGHBOUR: &str = "10.77.0.66";
+
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tool {
@@ -13,6 +16,8 @@ pub(super) enum Tool {
     Nmap,
     /// nmap, for whether the host is up.
     NmapPing,
+    /// nmap, which tries the host as a zombie: whether it answers what it never asked for, and how it numbers that.
+    NmapIdle,
     /// nmap, for the operating system.
     NmapSystem,
     Masscan,
@@ -37,7 +42,7 @@ impl Tool {
     /// What one types.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Nmap | Self::NmapSystem => "nmap",
+            Self::Nmap | Self::NmapIdle | Self::NmapSystem => "nmap",
             Self::NmapPing => "nmap -sn",
             Self::Masscan => "masscan",
             Self::Zmap => "zmap",
@@ -54,6 +59,7 @@ impl Tool {
             Self::Masscan => Some("waiting -1-secs"),
             Self::Nmap
             | Self::NmapPing
+            | Self::NmapIdle
             | Self::NmapSystem
             | Self::Zmap
             | Self::Hping
@@ -68,6 +74,7 @@ impl Tool {
         match self {
             Self::Hping | Self::HpingScan | Self::Netcat | Self::Bash => true,
             Self::Nmap | Self::NmapPing | Self::NmapSystem | Self::Masscan | Self::Zmap => false,
+            Self::NmapIdle => true,
         }
     }
 
@@ -90,7 +97,7 @@ impl Tool {
     fn asks_at_once(self) -> bool {
         match self {
             Self::Nmap | Self::NmapSystem | Self::Masscan | Self::HpingScan => true,
-            Self::NmapPing | Self::Zmap | Self::Hping | Self::Netcat | Self::Bash => false,
+            Self::NmapPing | Self::NmapIdle | Self::Zmap | Self::Hping | Self::Netcat | Self::Bash => false,
         }
     }
 
@@ -101,6 +108,9 @@ impl Tool {
         match self {
             Self::Nmap => format!("nmap {NMAP_OPTIONS} {options} -p {ports} {host}"),
             Self::NmapPing => format!("nmap -sn -n -T4 --max-retries 1 --disable-arp-ping {options} {host}"),
+            Self::NmapIdle => {
+                format!("nmap -Pn -n -T4 --disable-arp-ping {options} {host}:{ports} -p 80 {NEIGHBOUR}")
+            }
             Self::NmapSystem => format!(
                 "nmap -Pn -n -T4 --max-retries 1 --max-os-tries 1 --osscan-guess {options} -p 80,81 {host}"
             ),

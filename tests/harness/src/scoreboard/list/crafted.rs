@@ -1,6 +1,7 @@
 //! Frames of our own with honest headers.
 
 use super::Technique;
+use crate::scoreboard::ground::ZOMBIE_V4;
 use crate::{Frame, GUARDED_V4, GUARDED_V6, Ip, OUTSIDE_V4, OUTSIDE_V6};
 
 /// Where questions come from.
@@ -18,6 +19,13 @@ pub(super) fn strays() -> Vec<Technique> {
         Technique::crafted("a stray FIN/ACK", |port| segment(v4(), port, "FA")),
         Technique::crafted("a stray ACK, IPv6", |port| segment(v6(), port, "A")),
     ]
+}
+
+/// What the target of an idle scan sees: the answer goes to the zombie, whose numbers tell whether there was one.
+pub(super) fn in_the_name_of_a_zombie() -> Vec<Technique> {
+    vec![Technique::crafted("SYN in the name of a zombie (idle scan)", |port| {
+        segment(Frame::ipv4(ZOMBIE_V4, GUARDED_V4), port, "S")
+    })]
 }
 
 /// Probes in VLANs.

@@ -1,6 +1,6 @@
 //! Frames of our own whose headers hide something, or lie.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Technique;
 use super::crafted::{FROM, segment, v4, v6};
@@ -14,6 +14,8 @@ const TCP_IN_V6: usize = 54;
 const TCP_IN_V4: usize = 34;
 /// Destination options, as IPv6 calls them.
 const DESTINATION_OPTIONS: u8 = 60;
+
+const HIDDEN: &str = "what is hidden so deep passes the first door, and the second lets a few resets leave";
 
 /// What stands between IPv6 and TCP, and what is cut into fragments.
 pub(super) fn extended() -> Vec<Technique> {
@@ -36,6 +38,16 @@ pub(super) fn extended() -> Vec<Technique> {
         Technique::crafted("FIN behind a routing header", |port| {
             segment(v6().extension(Extension::routing()), port, "F")
         }),
+        Technique::crafted("SYN behind seventeen headers, one more than are followed", |port| {
+            segment(behind_many(), port, "S")
+        }),
+        Technique::crafted("FIN behind seventeen headers, one more than are followed", |port| {
+            segment(behind_many(), port, "F")
+        }),
+        Technique::crafted("ACK behind seventeen headers, one more than are followed", |port| {
+            segment(behind_many(), port, "A")
+        })
+        .because(HIDDEN),
         Technique::crafted("FIN behind an authentication header", |port| {
             segment(v6().extension(Extension::authentication()), port, "F")
         }),
@@ -84,6 +96,12 @@ pub(super) fn lying() -> Vec<Technique> {
         Technique::crafted("SYN from a loopback address", |port| {
             segment(Frame::ipv4(Ipv4Addr::LOCALHOST, GUARDED_V4), port, "S")
         }),
+        Technique::crafted("SYN from a multicast address, IPv6", |port| {
+            segment(Frame::ipv6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1), GUARDED_V6), port, "S")
+        }),
+        Technique::crafted("SYN from a loopback address, IPv6", |port| {
+            segment(Frame::ipv6(Ipv6Addr::LOCALHOST, GUARDED_V6), port, "S")
+        }),
         Technique::crafted("SYN, IP header length 4 words", |port| segment(v4().header_words(4), port, "S")),
         Technique::crafted("SYN, IP header length past the end", |port| {
             segment(v4().header_words(15), port, "S")
@@ -107,6 +125,21 @@ pub(super) fn lying() -> Vec<Technique> {
             vec![v4().tcp(FROM, port).flags("SU").urgent(1).payload(b"?").build()]
         }),
     ]
+}
+
+/// Questions to the port where nothing can listen.
+pub(super) fn for_port_zero() -> Vec<Technique> {
+    vec![
+        Technique::crafted("SYN to port 0", |_| segment(v4(), 0, "S")),
+        Technique::crafted("SYN to port 0, IPv6", |_| segment(v6(), 0, "S")),
+        Technique::crafted("FIN to port 0", |_| segment(v4(), 0, "F")),
+        Technique::crafted("UDP to port 0", |_| vec![v4().udp(FROM, 0).payload(b"?").build()]),
+        Technique::crafted("UDP to port 0, IPv6", |_| vec![v6().udp(FROM, 0).payload(b"?").build()]),
+    ]
+}
+
+fn behind_many() -> Ip {
+    (0..17).fold(v6(), |ip, _| ip.extension(Extension::destination()))
 }
 
 /// A TCP header cut after eight bytes.

@@ -1,0 +1,207 @@
+//! Programs of a few instructions: the floor to compare with, and those that make frames differ.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use anyhow::Result;
+
+use crate::kernel::{Kind, Program, program_array};
+
+/// `XDP_DROP` and `XDP_PASS` of `linux/bpf.h`.
+pub const XDP_DROP: i32 = 1;
+/// See above.
+pub const XDP_PASS: i32 = 2;
+/// `TC_ACT_UNSPEC` of `linux/pkt_cls.h`: what scanguard's second door returns for what may leave.
+pub const TC_UNSPEC: i32 = -1;
+
+/// `struct bpf_insn` of `linux/bpf.h`: the operation, source and destination register in one byte, and two operands.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Instruction {
+    code: u8,
+    registers: u8,
+    offset: i16,
+    value: i32,
+}
+
+const R0: u8 = 0;
+const R1: u8 = 1;
+const R2: u8 = 2;
+const R3: u8 = 3;
+const R4: u8 = 4;
+const R5: u8 = 5;
+const R6: u8 = 6;
+const R10: u8 = 10;
+
+const fn instruction(code: u8, to: u8, from: u8, offset: i16, value: i32) -> Instruction {
+    Instruction { code, registers: from << 4 | to, offset, value }
+}
+
+const fn set(to: u8, value: i32) -> Instruction {
+    instruction(0xb7, to, 0, 0, value)
+}
+
+const fn copy(to: u8, from: u8) -> Instruction {
+    instruction(0xbf, to, from, 0, 0)
+}
+
+const fn add(to: u8, value: i32) -> Instruction {
+    instruction(0x07, to, 0, 0, value)
+}
+
+const fn load_word(to: u8, from: u8, offset: i16) -> Instruction {
+    instruction(0x61, to, from, offset, 0)
+}
+
+const fn load_half(to: u8, from: u8, offset: i16) -> Instruction {
+    instruction(0x69, to, from, offset, 0)
+}
+
+const fn store_word(to: u8, offset: i16, from: u8) -> Instruction {
+    instruction(0x63, to, from, offset, 0)
+}
+
+/// Skips `over` instructions where the first register is greater.
+const fn skip_if_greater(register: u8, than: u8, over: i16) -> Instruction {
+    instruction(0x2d, register, than, over, 0)
+}
+
+const fn skip_if_not(register: u8, value: i32, over: i16) -> Instruction {
+    instruction(0x55, register, 0, over, value)
+}
+
+const fn call(helper: i32) -> Instruction {
+    instruction(0x85, 0, 0, 0, helper)
+}
+
+const EXIT: Instruction = instruction(0x95, 0, 0, 0, 0);
+
+/// The helpers of `linux/bpf.h` that are called.
+const MAP_LOOKUP: i32 = 1;
+const TAIL_CALL: i32 = 12;
+const REDIRECT: i32 = 23;
+
+/// Loads a map's address, which takes the place of two instructions.
+fn load_map(to: u8, map: BorrowedFd<'_>) -> [Instruction; 2] {
+    const PSEUDO_MAP_FD: u8 = 1;
+    [instruction(0x18, to, PSEUDO_MAP_FD, 0, map.as_raw_fd()), instruction(0, 0, 0, 0, 0)]
+}
+
+/// Leaves the frame's start in `start`, and jumps `over` instructions where it has less than `length` bytes.
+fn frame_of(length: i32, start: u8, over: i16) -> [Instruction; 5] {
+    // `data` and `data_end` of `struct xdp_md`.
+    [
+        load_word(start, R1, 0),
+        load_word(R3, R1, 4),
+        copy(R4, start),
+        add(R4, length),
+        skip_if_greater(R4, R3, over),
+    ]
+}
+
+/// The floor: does nothing, and returns always the same.
+///
+/// # Errors
+///
+/// Fails without root's privileges.
+pub fn always(kind: Kind, action: i32) -> Result<Program> {
+    Program::load(kind, &[set(R0, action), EXIT])
+}
+
+/// Drops the frames that have these two bytes at this offset, and passes all others.
+///
+/// # Errors
+///
+/// Fails without root's privileges.
+pub fn drops_where(offset: i16, bytes: [u8; 2]) -> Result<Program> {
+    let mut instructions = frame_of(i32::from(offset) + 2, R2, 4).to_vec();
+    instructions.extend([
+        load_half(R5, R2, offset),
+        skip_if_not(R5, i32::from(u16::from_ne_bytes(bytes)), 2),
+        set(R0, XDP_DROP),
+        EXIT,
+        set(R0, XDP_PASS),
+        EXIT,
+    ]);
+    Program::load(Kind::Xdp, &instructions)
+}
+
+/// A program that gives each frame another source before it hands it on to the program under measurement.
+///
+/// Running a program many times on one frame shows it the same source each time. With this in front, each run is a
+/// first contact; what the front itself costs is seen by the same front before a bare program.
+#[derive(Debug)]
+pub struct Fronted {
+    front: Program,
+    _targets: OwnedFd,
+}
+
+impl Fronted {
+    /// How far apart the sources of two frames in turn are, as a number in the machine's order: odd but for the lowest
+    /// byte, which stays as it is, so that all 2²⁴ others come before one comes again.
+    pub const STEP: u32 = 0x9e37_7900;
+
+    /// Puts the front before `target`: the four bytes at `offset` of the frame are changed.
+    ///
+    /// # Errors
+    ///
+    /// Fails without root's privileges.
+    pub fn before(target: BorrowedFd<'_>, offset: i16) -> Result<Fronted> {
+        let targets = program_array(target)?;
+        let mut instructions = vec![copy(R6, R1)];
+        instructions.extend(frame_of(i32::from(offset) + 4, R2, 8));
+        instructions.extend([
+            load_word(R5, R2, offset),
+            add(R5, Fronted::STEP.cast_signed()),
+            store_word(R2, offset, R5),
+            copy(R1, R6),
+        ]);
+        instructions.extend(load_map(R2, targets.as_fd()));
+        // Where the jump fails the program goes on, and returns 0: XDP_ABORTED, which no measurement accepts.
+        instructions.extend([set(R3, 0), call(TAIL_CALL), set(R0, 0), EXIT]);
+        Ok(Fronted { front: Program::load(Kind::Xdp, &instructions)?, _targets: targets })
+    }
+}
+
+impl AsFd for Fronted {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.front.as_fd()
+    }
+}
+
+/// Looks the IPv4 source at this offset up in a list of prefixes, as whole address in the form that the engine keeps it
+/// in, and drops the frame.
+///
+/// # Errors
+///
+/// Fails without root's privileges.
+pub fn looks_up(prefixes: BorrowedFd<'_>, offset: i16) -> Result<Program> {
+    const KEY: i16 = -24;
+    const WHOLE_ADDRESS: i32 = 128;
+    let mapped = u32::from_ne_bytes([0, 0, 0xff, 0xff]).cast_signed();
+    let mut instructions = frame_of(i32::from(offset) + 4, R2, 16).to_vec();
+    instructions.extend([
+        load_word(R5, R2, offset),
+        store_word(R10, KEY + 16, R5),
+        set(R5, WHOLE_ADDRESS),
+        store_word(R10, KEY, R5),
+        set(R5, 0),
+        store_word(R10, KEY + 4, R5),
+        store_word(R10, KEY + 8, R5),
+        set(R5, mapped),
+        store_word(R10, KEY + 12, R5),
+    ]);
+    instructions.extend(load_map(R1, prefixes));
+    instructions.extend([copy(R2, R10), add(R2, i32::from(KEY)), call(MAP_LOOKUP), set(R0, XDP_DROP), EXIT]);
+    // Where the frame is too short.
+    instructions.extend([set(R0, 0), EXIT]);
+    Program::load(Kind::Xdp, &instructions)
+}
+
+/// A program that sends each frame out of an interface.
+///
+/// # Errors
+///
+/// Fails without root's privileges.
+pub fn sends_to(interface: u32) -> Result<Program> {
+    Program::load(Kind::Xdp, &[set(R1, interface.cast_signed()), set(R2, 0), call(REDIRECT), EXIT])
+}

@@ -1,0 +1,180 @@
+//! What legitimate clients get through a guarded interface, in peace and under floods.
+
+mod load;
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use scanguard::program::INGRESS;
+use scanguard_common::cause::Cause;
+use scanguard_harness::{Frame, GUARDED_V4, OUTSIDE_V4, Random};
+
+use crate::bare::{XDP_PASS, always, drops_where};
+use crate::cable::{Cable, Source};
+use crate::clients::load::{Load, Servers};
+use crate::floods::guard;
+use crate::ground::{CLOSED, Ground, Programs};
+use crate::kernel::{Kind, Program, run};
+use crate::row::{Goal, Judged, Row, Section};
+use crate::sample::Pairs;
+
+/// How the benchmark is called.
+pub const NAME: &str = "clients";
+
+/// How many packets a second a flood has.
+const FLOOD: u32 = 100_000;
+
+/// The port that every flood comes from, by which a bare program tells it from everything else.
+const MARK: u16 = 6_666;
+/// Where that stands in a frame of TCP over IPv4 without tags and options.
+const MARK_OFFSET: i16 = 14 + 20;
+
+/// What goes on while clients are served.
+struct Scene {
+    name: &'static str,
+    flood: Option<Flood>,
+    loads: &'static [Load],
+    goal: Goal,
+}
+
+/// Packets that scanguard has to tell from the clients'.
+struct Flood {
+    frames: fn() -> Vec<Vec<u8>>,
+    /// For which cause it is to count each of them.
+    cause: Cause,
+}
+
+const SCENES: [Scene; 5] = [
+    Scene { name: "in peace", flood: None, loads: &Load::ALL, goal: Goal::AtLeast(0.97) },
+    Scene {
+        name: "under an XMAS flood",
+        flood: Some(Flood {
+            frames: || vec![Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(MARK, CLOSED).flags("FPU").build()],
+            cause: Cause::TcpXmas,
+        }),
+        loads: &Load::INBOUND,
+        goal: Goal::AtLeast(0.9),
+    },
+    Scene {
+        name: "under a SYN flood to closed ports",
+        flood: Some(Flood {
+            frames: || {
+                let syn = |port| Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(MARK, port).flags("S").build();
+                (20_000..20_256).map(syn).collect()
+            },
+            cause: Cause::ClosedPort,
+        }),
+        loads: &Load::INBOUND,
+        goal: Goal::AtLeast(0.9),
+    },
+    Scene {
+        name: "under a SYN flood from forged sources",
+        flood: Some(Flood { frames: || forged("S"), cause: Cause::ClosedPort }),
+        loads: &Load::INBOUND,
+        goal: Goal::AtLeast(0.9),
+    },
+    // Each of these may be a survivor of a restart and draws a reset, which is mercy and costs: no goal is set for it.
+    Scene {
+        name: "under an ACK flood from forged sources",
+        flood: Some(Flood { frames: || forged("A"), cause: Cause::Stray }),
+        loads: &Load::INBOUND,
+        goal: Goal::None,
+    },
+];
+
+/// Segments to a closed port from so many sources that none comes again soon.
+fn forged(flags: &str) -> Vec<Vec<u8>> {
+    const SOURCES: usize = 1 << 16;
+    let mut random = Random::seeded(0x5eed_0005);
+    let mut segment = || {
+        let source = Ipv4Addr::new(100, random.byte(), random.byte(), random.byte());
+        Frame::ipv4(source, GUARDED_V4).tcp(MARK, CLOSED).flags(flags).build()
+    };
+    (0..SOURCES).map(|_| segment()).collect()
+}
+
+/// Measures every load in every scene so many times, guarded and with a bare program in turn.
+///
+/// # Errors
+///
+/// Fails where a client is not served at all, and where no flood arrives.
+pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
+    let cable = Cable::lay()?;
+    let servers = Servers::start(&cable)?;
+    let (pass, drop_flood) = cable.lab.guarded.within(|| {
+        Ok::<_, anyhow::Error>((always(Kind::Xdp, XDP_PASS)?, drops_where(MARK_OFFSET, MARK.to_be_bytes())?))
+    })?;
+    let mut rows = Vec::new();
+    for scene in &SCENES {
+        let bare = if scene.flood.is_some() { &drop_flood } else { &pass };
+        let source =
+            scene.flood.as_ref().map(|flood| Source::trickle(&cable, (flood.frames)(), FLOOD)).transpose()?;
+        let base = if scene.flood.is_some() { "bare drop of the flood" } else { "bare pass" };
+        for load in scene.loads {
+            let name = format!("{}, {}", load.name(), scene.name);
+            let mut pairs = Pairs::default();
+            for _ in 0..repetitions {
+                let (bare, guarded) =
+                    compare(&cable, &servers, *load, bare, scanguard).with_context(|| name.clone())?;
+                pairs.push(bare, guarded);
+            }
+            rows.push(Row::compared(&name, load.unit(), base, &pairs, Judged::Ratio, scene.goal)?);
+        }
+        if let Some(source) = source {
+            ensure!(source.sent() > 0, "no flood was sent");
+            source.stop()?;
+        }
+    }
+    let about = format!(
+        "What legitimate clients get in a second over a veth without offloads, clients on one processor, servers and the \
+         receiving thread on another. *In* is from the outside host to the guarded one, *out* the other way; with new \
+         connections each request has a connection of its own. A flood has {FLOOD} packets a second, and what it is \
+         compared to is a program that drops exactly the flood."
+    );
+    Ok(Section { name: NAME, about, rows, notes: Vec::new() })
+}
+
+/// Makes sure that the floods are what they are called: scanguard counts every frame for its cause.
+///
+/// # Errors
+///
+/// Fails where it counts one for another.
+pub fn check_floods() -> Result<()> {
+    let ground = Ground::prepare()?;
+    ground.lab.guarded.within(|| {
+        let programs = Programs::load()?;
+        for scene in &SCENES {
+            let Some(flood) = &scene.flood else { continue };
+            let before = programs.counted(flood.cause)?;
+            let frames = (flood.frames)();
+            for frame in &frames {
+                run(programs.door(INGRESS)?, frame, 1)?;
+            }
+            let counted = programs.counted(flood.cause)? - before;
+            let (name, cause) = (scene.name, flood.cause.name());
+            ensure!(
+                counted == frames.len() as u64,
+                "{name}: {counted} of {} are counted as {cause}",
+                frames.len()
+            );
+        }
+        Ok(())
+    })
+}
+
+fn compare(
+    cable: &Cable,
+    servers: &Servers,
+    load: Load,
+    bare: &Program,
+    scanguard: &Path,
+) -> Result<(f64, f64)> {
+    let receiver = cable.receive_by(bare)?;
+    let base = servers.serve(cable, load)?;
+    drop(receiver);
+    let receiver = guard(cable, scanguard)?;
+    let value = servers.serve(cable, load)?;
+    drop(receiver);
+    Ok((base, value))
+}

@@ -1,0 +1,81 @@
+//! What scanguard occupies, and how long its commands take.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use aya::Ebpf;
+use aya::maps::Map;
+use scanguard_harness::{Host, INTERFACE, Lab};
+
+use crate::ground::Programs;
+use crate::row::{Goal, Row, Section, Unit};
+
+/// How the benchmark is called.
+pub const NAME: &str = "footprint";
+
+/// Measures memory once and commands so many times.
+///
+/// # Errors
+///
+/// Fails where a command does.
+pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
+    let lab = Lab::new()?;
+    let host = &lab.guarded;
+    let memory = map_memory(&host.within(Programs::load)?.ebpf)?;
+    let (mut attach, mut stats) = (Vec::new(), Vec::new());
+    for _ in 0..repetitions {
+        attach.push(millis(host, scanguard, ["attach", INTERFACE])?);
+        stats.push(millis(host, scanguard, ["stats", INTERFACE])?);
+        millis(host, scanguard, ["detach", INTERFACE])?;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "below 2⁵³ bytes")]
+    let mebibytes = memory as f64 / f64::from(1 << 20);
+    let rows = vec![
+        Row::alone("maps at default size", Unit::Mebibytes, vec![mebibytes], Goal::AtMost(64.0))?,
+        Row::alone("`scanguard attach`, until it has ended", Unit::Millis, attach, Goal::AtMost(150.0))?,
+        Row::alone("`scanguard stats`, until it has ended", Unit::Millis, stats, Goal::AtMost(10.0))?,
+    ];
+    let about = "Map memory as the kernel accounts it. Commands of a release build, from their start to their end: \
+        `attach` makes all maps anew, and protection has begun before it ends.";
+    Ok(Section { name: NAME, about: about.to_owned(), rows, notes: Vec::new() })
+}
+
+fn millis<const N: usize>(host: &Host, program: &Path, words: [&str; N]) -> Result<f64> {
+    let mut command = host.command(program);
+    command.args(words);
+    let start = Instant::now();
+    let output = command.output().context("starting scanguard")?;
+    let taken = start.elapsed();
+    let line = || command.get_args().collect::<Vec<_>>().join(OsStr::new(" "));
+    ensure!(output.status.success(), "`scanguard {}` failed: {output:?}", line().display());
+    Ok(taken.as_secs_f64() * 1e3)
+}
+
+/// The bytes of all maps, as the kernel tells them of each open one.
+///
+/// # Errors
+///
+/// Fails where a map is of a kind that is not expected.
+pub fn map_memory(ebpf: &Ebpf) -> Result<u64> {
+    ebpf.maps().map(|(name, map)| memory(map).with_context(|| format!("the map {name}"))).sum()
+}
+
+fn memory(map: &Map) -> Result<u64> {
+    let (Map::Array(data)
+    | Map::HashMap(data)
+    | Map::LpmTrie(data)
+    | Map::LruHashMap(data)
+    | Map::PerCpuArray(data)
+    | Map::RingBuf(data)) = map
+    else {
+        bail!("of a kind that is not expected: {map:?}");
+    };
+    let file = format!("/proc/self/fdinfo/{}", data.fd().as_fd().as_raw_fd());
+    let text = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("memlock:")).context("no memlock line")?;
+    Ok(line.trim().parse()?)
+}

@@ -1,0 +1,85 @@
+//! Runs benchmarks and writes what came out. `cargo xtask bench` builds it, sets up what it needs and starts it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use scanguard_benches::machine::Machine;
+use scanguard_benches::report::Report;
+use scanguard_benches::row::Section;
+use scanguard_benches::{clients, engine, floods, footprint, lists, paths};
+
+/// Measures what scanguard costs.
+#[derive(Parser)]
+struct Args {
+    /// Which benchmarks: engine, paths, lists, floods, clients, footprint; all unless some are named
+    names: Vec<String>,
+    /// How often to repeat each measurement
+    #[arg(long, default_value_t = 9)]
+    repetitions: usize,
+    /// The scanguard to measure
+    #[arg(long, value_name = "FILE")]
+    scanguard: PathBuf,
+    /// Where criterion has left its results
+    #[arg(long, value_name = "FOLDER")]
+    criterion: PathBuf,
+    /// Where to write the results
+    #[arg(long, value_name = "FILE")]
+    json: PathBuf,
+    /// Where to write the page for people
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+}
+
+const NAMES: [&str; 6] =
+    [engine::NAME, paths::NAME, lists::NAME, floods::NAME, clients::NAME, footprint::NAME];
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<()> {
+    if let Some(unknown) = args.names.iter().find(|name| !NAMES.contains(&name.as_str())) {
+        bail!("{unknown}: there is no such benchmark; there are {}", NAMES.join(", "));
+    }
+    let machine = Machine::examine()?;
+    let mut sections = Vec::new();
+    for name in NAMES.into_iter().filter(|name| args.wants(name)) {
+        eprintln!("measuring {name}");
+        let section = args.measure(name).with_context(|| format!("the benchmark {name}"))?;
+        println!("{section}");
+        sections.push(section);
+    }
+    let report = Report { machine, repetitions: args.repetitions, sections };
+    fs::write(&args.json, report.to_json()?).with_context(|| format!("writing {}", args.json.display()))?;
+    if let Some(page) = &args.page {
+        fs::write(page, report.to_markdown()).with_context(|| format!("writing {}", page.display()))?;
+    }
+    Ok(())
+}
+
+impl Args {
+    fn wants(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|wanted| wanted == name)
+    }
+
+    fn measure(&self, name: &str) -> Result<Section> {
+        match name {
+            engine::NAME => engine::read(&self.criterion),
+            paths::NAME => paths::measure(self.repetitions, paths::RUNS),
+            lists::NAME => lists::measure(&lists::LENGTHS, self.repetitions, paths::RUNS),
+            floods::NAME => floods::measure(&self.scanguard, self.repetitions),
+            clients::NAME => clients::measure(&self.scanguard, self.repetitions),
+            footprint::NAME => footprint::measure(&self.scanguard, self.repetitions),
+            _ => bail!("there is no such benchmark"),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The results of a run, for people and for programs.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::machine::Machine;
+use crate::row::{Row, Section};
+
+/// One run of benchmarks.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Where.
+    pub machine: Machine,
+    /// How often each measurement was repeated.
+    pub repetitions: usize,
+    /// What came out.
+    pub sections: Vec<Section>,
+}
+
+const PREFACE: &str = "# Performance
+
+What scanguard costs, beside bare programs that do nothing else and beside other ways to do the same. `cargo xtask bench`
+measures and writes this page, and the same figures to `target/bench.json`.
+
+Everything on this page was measured in one run, in network namespaces and over a veth. A figure and what it is compared to
+were measured in turn, so that a machine that is slow for a while is slow for both; what counts is the median of the ratios
+of neighbours. In parentheses: between which values the middle half of the repetitions lies. Time is processor time of
+whoever does the work, where that can be told.
+";
+
+const BUSY: &str = "
+**The machine was busy with other things.** What clients got and how long commands took says little then; paths and lists,
+which count processor time, suffer less.
+";
+
+impl Report {
+    /// Writes one JSON object.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a figure is no number.
+    pub fn to_json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    /// Writes the page.
+    pub fn to_markdown(&self) -> String {
+        let Machine { processor, processors, kernel, load } = &self.machine;
+        let goals = self.rows().filter_map(Row::is_met);
+        let (met, all) = goals.fold((0, 0), |(met, all), is_met| (met + u32::from(is_met), all + 1));
+        let mut page = format!(
+            "{PREFACE}\nMachine: {processor}, {processors} processors; Linux {kernel}; load before the run {load}. \
+             Repetitions: {}. Goals met: {met} of {all}.\n",
+            self.repetitions
+        );
+        if self.machine.is_busy() {
+            page.push_str(BUSY);
+        }
+        for section in &self.sections {
+            page.push_str(&section.to_markdown());
+        }
+        page
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.sections.iter().flat_map(|section| &section.rows)
+    }
+}
+
+impl Section {
+    fn to_markdown(&self) -> String {
+        let Section { name, about, rows, notes } = self;
+        let mut text = format!("\n## {name}\n\n{about}\n\n```sh\ncargo xtask bench {name}\n```\n\n");
+        text.push_str("| measured | figure | beside | judged | goal | |\n|---|---|---|---|---|---|\n");
+        for row in rows {
+            let beside = row.base.as_ref().map(|(name, base)| format!("{name}: {}", row.unit.spread(*base)));
+            // Writing to a string does not fail.
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {} | {} |",
+                row.name,
+                row.unit.spread(row.value),
+                beside.unwrap_or_default(),
+                row.unit_of_result().spread(row.result),
+                row.wanted(),
+                if row.is_met() == Some(false) { "**missed**" } else { row.verdict() },
+            );
+        }
+        for note in notes {
+            let _ = write!(text, "\n- {note}");
+        }
+        if !notes.is_empty() {
+            text.push('\n');
+        }
+        text
+    }
+}
