@@ -163,15 +163,12 @@ impl List {
 
     /// What it means that a prefix could not be added.
     fn refusal(self, prefix: &Prefix, error: MapError) -> anyhow::Error {
-        match error {
-            // What the kernel says when a trie has no room.
-            MapError::SyscallError(error) if error.io_error.kind() == ErrorKind::StorageFull => {
-                Error::ListFull(prefix.to_string()).into()
-            }
-            error => {
-                anyhow::Error::new(error).context(format!("adding {prefix} to the list of {}", self.name()))
-            }
+        // What the kernel says when a trie has no room.
+        if matches!(&error, MapError::SyscallError(error) if error.io_error.kind() == ErrorKind::StorageFull)
+        {
+            return Error::ListFull(prefix.to_string()).into();
         }
+        anyhow::Error::new(error).context(format!("adding {prefix} to the list of {}", self.name()))
     }
 
     fn absent(self, prefix: &Prefix) -> Error {
