@@ -166,35 +166,52 @@ impl Interface {
     }
 }
 
+/// How many bytes of a reason are kept.
+pub const REASON_BYTES: usize = 56;
+
 /// The entry of a prefix on one of the operator's lists. The prefix itself is the key.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listed {
     since: u32,
     until: u32,
+    reason: [u8; REASON_BYTES],
 }
 
-const _: () = assert!(size_of::<Listed>() == 8);
+const _: () = assert!(size_of::<Listed>() == 64);
 
 impl Listed {
     /// An entry from now on, for so many seconds or for good.
     pub fn new(now: Seconds, seconds: Option<u32>) -> Listed {
-        Listed { since: now.0, until: seconds.map_or(u32::MAX, |seconds| now.after(seconds).0) }
+        let until = seconds.map_or(u32::MAX, |seconds| now.after(seconds).0);
+        Listed { since: now.0, until, reason: [0; REASON_BYTES] }
+    }
+
+    /// The same, with the operator's reason: text that is filled up with zeroes.
+    #[must_use]
+    pub fn with_reason(self, reason: [u8; REASON_BYTES]) -> Listed {
+        Listed { reason, ..self }
     }
 
     /// Whether it counts now.
-    pub fn holds(self, now: Seconds) -> bool {
+    pub fn holds(&self, now: Seconds) -> bool {
         now.0 < self.until || self.until == u32::MAX
     }
 
     /// Since when.
-    pub fn since(self) -> Seconds {
+    pub fn since(&self) -> Seconds {
         Seconds(self.since)
     }
 
     /// Until when; `None` for good.
-    pub fn until(self) -> Option<Seconds> {
+    pub fn until(&self) -> Option<Seconds> {
         (self.until != u32::MAX).then_some(Seconds(self.until))
+    }
+
+    /// Why: as many bytes as were given; none where no reason was.
+    pub fn reason(&self) -> &[u8] {
+        let length = self.reason.iter().position(|byte| *byte == 0).unwrap_or(REASON_BYTES);
+        self.reason.get(..length).unwrap_or_default()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::command::{allow, attach, detach, events, explain, replay, run, stats, status};
+use crate::command::{
+    allow, attach, ban, check, detach, events, explain, replay, run, sources, stats, status,
+};
 use crate::exit::Exit;
 use crate::log;
 use crate::output::Output;
@@ -34,10 +36,13 @@ enum Command {
     Detach(detach::Args),
     Status(status::Args),
     Stats(stats::Args),
+    Sources(sources::Args),
     Events(events::Args),
     Allow(allow::Args),
+    Ban(ban::Args),
     Explain(explain::Args),
     Replay(replay::Args),
+    Check(check::Args),
 }
 
 impl Cli {
@@ -58,9 +63,12 @@ impl Cli {
             Command::Detach(args) => args.run(output).await,
             Command::Status(args) => args.run(output).await,
             Command::Stats(args) => args.run(output, stop).await,
+            Command::Sources(args) => args.run(output).await,
             Command::Events(args) => args.run(output, stop).await,
             Command::Allow(args) => args.run(output).await,
-            Command::Explain(args) => args.run(output),
+            Command::Ban(args) => args.run(output).await,
+            Command::Check(args) => args.run(output).await,
+            Command::Explain(args) => args.run(output).await,
             Command::Replay(args) => args.run(output, stop).await,
         }
     }
@@ -106,6 +114,8 @@ mod tests {
         assert_eq!(refused("scanguard stats --watch=0"), ErrorKind::ValueValidation);
         assert_eq!(refused("scanguard events --count many"), ErrorKind::ValueValidation);
         assert_eq!(refused("scanguard allow add"), ErrorKind::MissingRequiredArgument);
+        assert_eq!(refused("scanguard ban add --for 2h"), ErrorKind::MissingRequiredArgument);
+        assert_eq!(refused("scanguard ban add 192.0.2.7 --for soon"), ErrorKind::ValueValidation);
         for command in ["attach", "run", "detach", "stats"] {
             let nameless = Cli::try_parse_from(["scanguard", command, ""]).expect_err("that is no name");
             assert_eq!(nameless.kind(), ErrorKind::InvalidValue, "{command}");

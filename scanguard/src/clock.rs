@@ -6,12 +6,13 @@ use anyhow::Context as _;
 use nix::time::{ClockId, clock_gettime};
 use scanguard_common::time::{Nanos, Seconds};
 
-/// The time of day at which the monotonic clock read `then`.
+/// The time of day at which the monotonic clock read `then`, or will.
 ///
 /// Both clocks are read each time: their distance changes whenever somebody sets the time or the machine
 /// sleeps.
 pub(crate) fn time_of_day(then: Nanos) -> anyhow::Result<SystemTime> {
-    Ok(SystemTime::now() - Duration::from_nanos(now()?.since(then)))
+    let now = now()?;
+    Ok(SystemTime::now() - Duration::from_nanos(now.since(then)) + Duration::from_nanos(then.since(now)))
 }
 
 /// What the kernel's monotonic clock reads.
@@ -35,6 +36,11 @@ pub(crate) fn rfc3339_seconds(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }
 
+/// A second of the kernel's clock, written so.
+pub(crate) fn dated(then: Seconds) -> anyhow::Result<String> {
+    Ok(rfc3339_seconds(time_of_day(then.into())?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +50,13 @@ mod tests {
         let then = now().expect("every kernel has this clock");
         let passed = SystemTime::now().duration_since(time_of_day(then).expect("clocks can be read"));
         assert!(passed.expect("no earlier than now") < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn what_is_to_come_has_a_time_of_day_too() {
+        let then = now().expect("every kernel has this clock").after(600 * Nanos::SECOND);
+        let ahead = time_of_day(then).expect("clocks can be read").duration_since(SystemTime::now());
+        assert!(ahead.expect("later than now") > Duration::from_secs(595));
     }
 
     #[test]

@@ -2,18 +2,23 @@
 
 pub(crate) mod allow;
 pub(crate) mod attach;
+pub(crate) mod ban;
+pub(crate) mod check;
 pub(crate) mod detach;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod sources;
 pub(crate) mod stats;
 pub(crate) mod status;
 
 use crate::error::Error;
 use crate::lock::Lock;
+use crate::maps::Maps;
 use crate::pin::Pins;
-use crate::privilege;
+use crate::prefix::Prefix;
+use crate::{privilege, spared};
 
 /// The pins of what is guarded now, for a command that works on them.
 ///
@@ -40,4 +45,19 @@ async fn are_whole(pins: &Pins) -> anyhow::Result<bool> {
 
 fn is_broken(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(Error::BrokenPins { .. }))
+}
+
+/// The maps, for a command that changes something in them while it holds the lock. Whom this host depends on is brought
+/// up to date on the way.
+async fn change() -> anyhow::Result<(Lock, Maps)> {
+    let pins = pins_in_use().await?;
+    let lock = Lock::take().await?;
+    let mut maps = Maps::open(&pins)?;
+    spared::refresh(&mut maps).await?;
+    Ok((lock, maps))
+}
+
+/// All prefixes that were given, or the error of the first that is none.
+fn understood(given: &[String]) -> anyhow::Result<Vec<Prefix>> {
+    Ok(given.iter().map(|prefix| Prefix::parse(prefix)).collect::<Result<_, _>>()?)
 }

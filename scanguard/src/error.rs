@@ -2,6 +2,7 @@
 //! with the remedy.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use scanguard_common::schema::{MAX_INTERFACES, MAX_PREFIXES, SCHEMA};
@@ -255,16 +256,6 @@ pub enum Error {
     #[error("whose capture it is must be known; name the addresses of the guarded host by --local CIDR")]
     NoLocalAddress,
 
-    /// A policy that cannot be read or understood.
-    #[error("{}: {why}; a policy is TOML: closed_ports = \"…\", allow = [\"CIDR\", …], preset = \"…\", public = [\"tcp/443\", …], \
-         decoys = [\"tcp/23\", …], ping = \"answer\" or \"silent\"", path.display())]
-    InvalidPolicy {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-
     /// Engine and kernel judge a frame differently.
     #[error(
         "frame {number}: the engine says {engine}, and the program in the kernel (Linux {kernel}) does not; please \
@@ -286,6 +277,37 @@ pub enum Error {
     /// Not banned.
     #[error("{0}: is not banned; `scanguard ban list` shows who is")]
     NotBanned(String),
+
+    /// A policy file that cannot be had.
+    #[error("{}: cannot be read ({why}); name a policy file", path.display())]
+    UnreadablePolicy {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+
+    /// A policy file that is not understood.
+    #[error("{}:{line}: {what}", path.display())]
+    InvalidPolicy {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1 on.
+        line: usize,
+        /// What is wrong with it, and the remedy.
+        what: String,
+    },
+
+    /// A ban of whom this host, or the operator, depends on.
+    #[error("{prefix}: covers {address}, {whose}; ban a narrower prefix, or add --force if you mean it")]
+    CutsOff {
+        /// What was to be banned.
+        prefix: String,
+        /// Who lies within.
+        address: IpAddr,
+        /// Whose address that is.
+        whose: &'static str,
+    },
 }
 
 impl Error {
@@ -322,8 +344,9 @@ impl Error {
             Error::DamagedCapture { .. } => Exit::DamagedCapture,
             Error::UnsupportedCapture { .. } => Exit::UnsupportedCapture,
             Error::NoLocalAddress => Exit::NoLocalAddress,
-            Error::InvalidPolicy { .. } => Exit::InvalidPolicy,
             Error::Disagreement { .. } => Exit::Disagreement,
+            Error::UnreadablePolicy { .. } | Error::InvalidPolicy { .. } => Exit::InvalidPolicy,
+            Error::CutsOff { .. } => Exit::CutsOff,
         }
     }
 }

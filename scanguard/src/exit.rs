@@ -60,12 +60,13 @@ exits! {
     19 Full "full" "no room for another interface or prefix";
     20 NotAllowed "not-allowed" "the prefix to be removed is not on the allowlist";
     21 NotBanned "not-banned" "the source whose ban is to be lifted is not banned";
-    22 UnreadableCapture "unreadable-capture" "the capture cannot be read";
-    23 DamagedCapture "damaged-capture" "the capture is damaged; what could be read was reported";
-    24 UnsupportedCapture "unsupported-capture" "no capture, or one of a network that is not understood";
-    25 NoLocalAddress "no-local-address" "replay was not told whose capture it is";
-    26 InvalidPolicy "invalid-policy" "the policy cannot be read or understood";
-    27 Disagreement "disagreement" "engine and kernel judged a frame differently";
+    22 CutsOff "cuts-off" "the ban would cover this host, its gateways, its name servers or the operator";
+    23 InvalidPolicy "invalid-policy" "the policy file is not understood";
+    24 UnreadableCapture "unreadable-capture" "the capture cannot be read";
+    25 DamagedCapture "damaged-capture" "the capture is damaged; what could be read was reported";
+    26 UnsupportedCapture "unsupported-capture" "no capture, or one of a network that is not understood";
+    27 NoLocalAddress "no-local-address" "replay was not told whose capture it is";
+    28 Disagreement "disagreement" "engine and kernel judged a frame differently";
 }
 
 impl Exit {

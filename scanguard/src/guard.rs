@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use aya::Ebpf;
 use aya::programs::{XdpMode, loaded_programs};
-use scanguard_common::policy::{Judgement, Policy};
 use scanguard_common::schema::InterfaceSlot;
 
 use self::attempt::Attempt;
+use crate::config::Chosen;
 use crate::egress::Door;
 use crate::error::Error;
 use crate::guarded::{Guarded, Place, survey};
@@ -19,8 +19,7 @@ use crate::lock::Lock;
 use crate::maps::Maps;
 use crate::output::Output;
 use crate::pin::Pins;
-use crate::prefix::Prefix;
-use crate::{bpffs, kernel, privilege, program, redirected};
+use crate::{bpffs, kernel, privilege, program, redirected, spared};
 
 /// Which interfaces to guard, and how.
 pub(crate) struct Request<'a> {
@@ -28,12 +27,8 @@ pub(crate) struct Request<'a> {
     pub(crate) names: &'a [String],
     /// In which mode; `None` for native where the driver can, generic otherwise.
     pub(crate) mode: Option<XdpMode>,
-    /// Whom to allow from the first packet on.
-    pub(crate) allow: &'a [Prefix],
-    /// What the operator chose for all of them.
-    pub(crate) policy: Policy,
-    /// By which rules evidence is judged; `None` leaves them as they are.
-    pub(crate) judgement: Option<Judgement>,
+    /// What the operator chose.
+    pub(crate) chosen: &'a Chosen,
     /// Which of the program's own messages to keep in it.
     pub(crate) log_level: u8,
 }
@@ -85,7 +80,7 @@ pub(crate) async fn attach(request: &Request<'_>, output: &mut Output<'_>) -> an
     }
     let targets: Vec<(&NetworkInterface, bool)> = targets.into_iter().zip(redirected).collect();
     let mut attempt = Attempt::new(&pins, existed);
-    match attempt.run(request, &targets, output) {
+    match attempt.run(request, &targets, output).await {
         Ok(attached) => Ok(attached),
         Err(error) => {
             attempt
@@ -175,7 +170,7 @@ fn find<'i>(names: &[String], interfaces: &'i Interfaces) -> Result<Vec<&'i Netw
 }
 
 /// Makes sure that neither we nor anybody else is there.
-fn refuse_taken(
+pub(crate) fn refuse_taken(
     target: &NetworkInterface,
     guarded: &[Guarded],
     interfaces: &Interfaces,
@@ -225,6 +220,7 @@ async fn release(pins: &Pins, guarded: &[Guarded], leaving: &[&Guarded]) -> anyh
             pins.remove_link(entry.slot)?;
             maps.free_slot(entry.slot)?;
         }
+        spared::refresh(&mut maps).await?;
     } else {
         pins.remove_all()?;
     }

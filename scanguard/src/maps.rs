@@ -4,6 +4,8 @@ mod list;
 mod shape;
 mod sources;
 
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -14,12 +16,13 @@ use scanguard_common::ban::Ban;
 use scanguard_common::cause::Cause;
 use scanguard_common::count::{self, Notes, Tally};
 use scanguard_common::evidence::{Source, Trail};
-use scanguard_common::policy::PortRule;
+use scanguard_common::policy::{Judgement, PortRule};
 use scanguard_common::schema::{Interface, InterfaceSlot, Listed, Rules};
 
 pub(crate) use self::list::List;
 use self::shape::ADDRESS;
 pub(crate) use self::shape::{check, names};
+use crate::config::Ports;
 use crate::pin::Pins;
 
 /// The map that tells by which contract all others were made.
@@ -148,15 +151,35 @@ impl Maps {
         self.rules.set(0, Wire(rules), 0).context("writing the map RULES")
     }
 
-    /// What the operator said of a port.
-    pub(crate) fn port_rule(&self, port: u16) -> anyhow::Result<PortRule> {
-        let Wire(rule) = self.port_rules.get(&port.into(), 0).context("reading the map PORT_RULES")?;
-        Ok(rule)
+    /// Has sources judged by other rules from the next packet on.
+    pub(crate) fn set_judgement(&mut self, judgement: Judgement) -> anyhow::Result<()> {
+        self.set_rules(self.rules()?.with_judgement(judgement))
     }
 
-    /// Says something else of a port.
-    pub(crate) fn set_port_rule(&mut self, port: u16, rule: PortRule) -> anyhow::Result<()> {
-        self.port_rules.set(port.into(), Wire(rule), 0).context("writing the map PORT_RULES")
+    /// Every port of which the operator said something, and what.
+    pub(crate) fn ports(&self) -> anyhow::Result<Ports> {
+        let mut ports = BTreeMap::new();
+        for port in 0..=u16::MAX {
+            let Wire(rule) = self.port_rules.get(&port.into(), 0).context("reading the map PORT_RULES")?;
+            if rule != PortRule::default() {
+                ports.insert(port, rule);
+            }
+        }
+        Ok(Ports(ports))
+    }
+
+    /// Says exactly this of ports.
+    pub(crate) fn set_ports(&mut self, ports: &Ports) -> anyhow::Result<()> {
+        let Ports(before) = self.ports()?;
+        let gone = before.keys().filter(|port| !ports.0.contains_key(port));
+        let nothing = gone.map(|port| (*port, PortRule::default()));
+        for (port, rule) in nothing.chain(ports.0.iter().map(|(port, rule)| (*port, *rule))) {
+            self.port_rules.set(port.into(), Wire(rule), 0).context("writing the map PORT_RULES")?;
+        }
+        // A new edition, so that nothing is recalled that was decided before.
+        let rules = self.rules()?;
+        let [allowed, denied] = rules.lists();
+        self.set_rules(rules.with_lists(allowed, denied))
     }
 
     /// What was counted for a cause on an interface, on all processors together.
@@ -198,9 +221,6 @@ fn unreadable(pins: &Pins, path: &Path, error: MapError) -> anyhow::Error {
 
 /// Whether a map has no entry under a key.
 fn is_absent(error: &MapError) -> bool {
-    match error {
-        MapError::KeyNotFound => true,
-        MapError::SyscallError(error) => error.io_error.kind() == std::io::ErrorKind::NotFound,
-        _ => false,
-    }
+    matches!(error, MapError::KeyNotFound)
+        || matches!(error, MapError::SyscallError(error) if error.io_error.kind() == ErrorKind::NotFound)
 }

@@ -65,12 +65,46 @@ impl Prefix {
         Some(Prefix(unmapped(IpNet::V6(net))))
     }
 
+    /// One source, as the engine knows sources.
+    pub(crate) fn of_source(source: IpAddr) -> Prefix {
+        let bits = if source.is_ipv4() { 32 } else { SOURCE_BITS };
+        Prefix(IpNet::new_assert(source, bits).trunc())
+    }
+
+    /// The source that this prefix is, or that its one address belongs to; `None` where it is wider.
+    pub(crate) fn source(&self) -> Option<IpAddr> {
+        let bits = if self.0.addr().is_ipv4() { 32 } else { SOURCE_BITS };
+        (self.0.prefix_len() == bits || self.0.prefix_len() == self.0.max_prefix_len())
+            .then(|| key_of_source(self.0.addr()))
+    }
+
+    /// Whether an address lies within it.
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address)
+    }
+
+    /// Whether all of another prefix lies within it.
+    pub(crate) fn covers(&self, other: &Prefix) -> bool {
+        self.0.contains(&other.0)
+    }
+
     /// Whether IPv4's mapped form lies within this IPv6 prefix.
     fn covers_mapped_space(&self) -> bool {
         match self.0 {
             IpNet::V4(_) => false,
             IpNet::V6(net) => net.contains(&Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0)),
         }
+    }
+}
+
+/// How many bits of an IPv6 address the engine knows a source by.
+const SOURCE_BITS: u8 = 64;
+
+/// By which address the engine knows the source that an address belongs to: see `Packet::sender`.
+pub(crate) fn key_of_source(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from(Address::v6(address.octets()).network().bytes()).into(),
     }
 }
 
@@ -157,5 +191,18 @@ mod tests {
         }
         assert_eq!(Prefix::parse("192.0.2.0/24").expect("well-formed").mapped().1, 120);
         assert_eq!(Prefix::from_mapped([0; 16], 129), None);
+    }
+
+    #[test]
+    fn a_source_is_an_address_or_over_ipv6_a_network() {
+        let source = |given: &str| {
+            Some(Prefix::of_source(Prefix::parse(given).expect("well-formed").source()?).to_string())
+        };
+        assert_eq!(source("192.0.2.7").as_deref(), Some("192.0.2.7"));
+        assert_eq!(source("2001:db8::7").as_deref(), Some("2001:db8::/64"));
+        assert_eq!(source("2001:db8::/64").as_deref(), Some("2001:db8::/64"));
+        for wider_or_narrower in ["192.0.2.0/24", "2001:db8::/48", "2001:db8::/96"] {
+            assert_eq!(source(wider_or_narrower), None);
+        }
     }
 }

@@ -1,8 +1,14 @@
 //! Answers, written as a table for people or as JSON for programs, one object a line.
 
 pub(crate) mod allowlist;
+pub(crate) mod banlist;
+pub(crate) mod check;
 pub(crate) mod event;
+pub(crate) mod evidence;
 mod replay;
+pub(crate) mod rules;
+mod score;
+pub(crate) mod sources;
 pub(crate) mod stats;
 pub(crate) mod status;
 mod table;

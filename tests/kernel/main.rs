@@ -7,8 +7,10 @@ mod nmap;
 
 mod adversity;
 mod allowlist;
+mod bans;
 mod benches;
 mod budget;
+mod check;
 mod counters;
 mod events;
 mod flags;
@@ -18,6 +20,7 @@ mod knocking;
 mod legitimate;
 mod lifetime;
 mod messages;
+mod policy;
 mod portable;
 mod readme;
 mod refusals;

@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 use scanguard_harness::Lab;
 
 use crate::guard::Guard;
+use crate::policy::Policy;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 const LIMIT: Duration = Duration::from_secs(60);
@@ -30,6 +31,18 @@ fn every_command_of_the_readme_works_in_its_order() -> Result<()> {
         }
     }
     ensure!(guard.is_gone()?, "the README's last word leaves something");
+    Ok(())
+}
+
+#[test]
+fn the_policy_of_the_readme_is_one() -> Result<()> {
+    let readme = fs::read_to_string(README).with_context(|| format!("reading {README}"))?;
+    let (_, rest) = readme.split_once("```toml\n").context("no policy")?;
+    let (policy, _) = rest.split_once("```").context("the policy does not end")?;
+    let policy = Policy::write(policy)?;
+    let lab = Lab::new()?;
+    let told = Guard::on(&lab.guarded).run(&format!("check eth0 --policy {}", policy.path()))?;
+    ensure!(told.contains("preset balanced") && told.contains("is banned for 10m"), "{told}");
     Ok(())
 }
 

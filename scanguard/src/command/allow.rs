@@ -3,9 +3,8 @@
 use clap::Subcommand;
 use scanguard_common::schema::Listed;
 
-use super::pins_in_use;
+use super::{change, pins_in_use, understood};
 use crate::clock;
-use crate::lock::Lock;
 use crate::maps::{List, Maps};
 use crate::output::Output;
 use crate::prefix::Prefix;
@@ -58,22 +57,15 @@ impl Args {
     }
 }
 
-/// All that were given, or the error of the first that is no prefix.
-fn understood(given: &[String]) -> anyhow::Result<Vec<Prefix>> {
-    Ok(given.iter().map(|prefix| Prefix::parse(prefix)).collect::<Result<_, _>>()?)
-}
-
 /// Adds all or none.
 async fn add(prefixes: &[Prefix]) -> anyhow::Result<()> {
-    let pins = pins_in_use().await?;
-    let _lock = Lock::take().await?;
+    let (_lock, mut maps) = change().await?;
     let entry = Listed::new(clock::seconds()?, None);
-    Maps::open(&pins)?.enlist(List::Allowed, prefixes, entry).map(|_| ())
+    maps.enlist(List::Allowed, prefixes, entry).map(|_| ())
 }
 
 /// Removes all or none.
 async fn remove(prefixes: &[Prefix]) -> anyhow::Result<()> {
-    let pins = pins_in_use().await?;
-    let _lock = Lock::take().await?;
-    Maps::open(&pins)?.strike(List::Allowed, prefixes)
+    let (_lock, mut maps) = change().await?;
+    maps.strike(List::Allowed, prefixes)
 }

@@ -1,12 +1,16 @@
 //! `scanguard attach`: protection without a process.
 
+use std::path::PathBuf;
+
 use aya::programs::XdpMode;
 use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
-use scanguard_common::policy::{ClosedPorts, Policy, Preset};
+use scanguard_common::policy::{ClosedPorts, Ping, Preset};
 
+use crate::config::{Chosen, Config, Flags};
 use crate::error::Error;
 use crate::guard::{self, Request};
+use crate::interface::Interfaces;
 use crate::output::Output;
 use crate::prefix::Prefix;
 
@@ -29,8 +33,20 @@ pub(crate) struct Args {
     /// Where closed ports are silenced: as SYNs come in (ingress), as refusals go out (egress: where ports are
     /// redirected by who asks), nowhere (pass), or as they come in once a refusal has shown that the port is closed, and
     /// as refusals go out where something redirects ports (auto)
-    #[arg(long, value_enum, default_value_t = Closed::Auto, value_name = "WHERE")]
-    closed_ports: Closed,
+    #[arg(long, value_enum, value_name = "WHERE")]
+    closed_ports: Option<Closed>,
+
+    /// Whether echo requests are answered
+    #[arg(long, value_enum)]
+    ping: Option<PingChoice>,
+
+    /// Also judge what these interfaces forward to the networks behind this host: whoever is on their side is outside
+    #[arg(long)]
+    gateway: bool,
+
+    /// A file with the policy, over which flags win; without one, what holds for the whole host stays as it is
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
 
     /// How soon a source counts as a scanner and is banned (off: never), for all guarded interfaces; where none is
     /// chosen, what was chosen before holds, and at first balanced
@@ -55,6 +71,12 @@ enum Closed {
     Ingress,
     Egress,
     Pass,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PingChoice {
+    Answer,
+    Silent,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -87,34 +109,51 @@ impl From<Closed> for ClosedPorts {
     }
 }
 
+impl From<PingChoice> for Ping {
+    fn from(typed: PingChoice) -> Ping {
+        match typed {
+            PingChoice::Answer => Ping::Answer,
+            PingChoice::Silent => Ping::Silent,
+        }
+    }
+}
+
 impl Args {
     pub(crate) async fn run(&self, output: &mut Output<'_>) -> anyhow::Result<()> {
-        let allow = self.prefixes()?;
-        for attached in guard::attach(&self.request(&allow, 0), output).await? {
+        let chosen = self.chosen().await?;
+        for attached in guard::attach(&self.request(&chosen, 0), output).await? {
             output.word(format_args!("{}: guarded, in {} mode", attached.name, attached.mode.name()));
         }
         Ok(())
     }
 
-    /// Whom to allow, as far as that is understood.
-    pub(crate) fn prefixes(&self) -> Result<Vec<Prefix>, Error> {
-        self.allow.iter().map(|given| Prefix::parse(given)).collect()
+    /// What the file and the flags mean here.
+    pub(crate) async fn chosen(&self) -> anyhow::Result<Chosen> {
+        let flags = self.flags()?;
+        let config = self.policy.as_deref().map(Config::read).transpose()?;
+        let file = self.policy.as_deref().zip(config.as_ref());
+        Ok(Chosen::here(file, flags, &Interfaces::read().await?)?)
     }
 
-    /// What was chosen for the interfaces.
-    fn policy(&self) -> Policy {
-        Policy { closed_ports: self.closed_ports.into(), ..Policy::default() }
+    /// What was typed, as far as that is understood.
+    fn flags(&self) -> Result<Flags, Error> {
+        Ok(Flags {
+            preset: self.preset.map(Preset::from),
+            closed_ports: self.closed_ports.map(ClosedPorts::from),
+            ping: self.ping.map(Ping::from),
+            gateway: self.gateway,
+            allow: self.allow.iter().map(|given| Prefix::parse(given)).collect::<Result<_, _>>()?,
+        })
     }
 
     /// What is wanted, with a program that keeps its own messages up to this level.
-    pub(crate) fn request<'a>(&'a self, allow: &'a [Prefix], log_level: u8) -> Request<'a> {
+    pub(crate) fn request<'a>(&'a self, chosen: &'a Chosen, log_level: u8) -> Request<'a> {
         let mode = match self.mode {
             Mode::Auto => None,
             Mode::Native => Some(XdpMode::Driver),
             Mode::Generic => Some(XdpMode::Skb),
         };
-        let judgement = self.preset.map(|preset| Preset::from(preset).judgement());
-        Request { names: &self.interfaces, mode, allow, policy: self.policy(), judgement, log_level }
+        Request { names: &self.interfaces, mode, chosen, log_level }
     }
 }
 
@@ -123,6 +162,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::config::{PRESETS, name_of};
 
     #[derive(Parser)]
     struct Line {
@@ -141,27 +181,29 @@ mod tests {
 
     #[test]
     fn the_mode_is_auto_unless_chosen() {
-        assert!(parsed("eth0").request(&[], 0).mode.is_none());
-        assert!(matches!(parsed("eth0 --mode native").request(&[], 0).mode, Some(XdpMode::Driver)));
-        assert!(matches!(parsed("eth0 --mode generic").request(&[], 0).mode, Some(XdpMode::Skb)));
+        let chosen = Chosen::default();
+        assert!(parsed("eth0").request(&chosen, 0).mode.is_none());
+        assert!(matches!(parsed("eth0 --mode native").request(&chosen, 0).mode, Some(XdpMode::Driver)));
+        assert!(matches!(parsed("eth0 --mode generic").request(&chosen, 0).mode, Some(XdpMode::Skb)));
     }
 
     #[test]
-    fn closed_ports_are_left_to_us_unless_chosen() {
-        assert_eq!(parsed("eth0").policy().closed_ports, ClosedPorts::Auto);
+    fn what_is_not_typed_is_left_open_and_what_is_typed_is_taken() {
+        let none = parsed("eth0").flags().expect("nothing can be wrong");
+        assert!(none.preset.is_none() && none.closed_ports.is_none() && none.ping.is_none() && !none.gateway);
+        let flags = |flag: &str, name: &str| {
+            parsed(&format!("eth0 --{flag} {name}")).flags().expect("nothing can be wrong")
+        };
         for choice in ClosedPorts::ALL {
-            let line = format!("eth0 --closed-ports {}", choice.name());
-            assert_eq!(parsed(&line).policy().closed_ports, choice);
+            assert_eq!(flags("closed-ports", choice.name()).closed_ports, Some(choice));
         }
-    }
-
-    #[test]
-    fn how_strict_to_be_is_left_as_it_was_unless_chosen() {
-        assert_eq!(parsed("eth0").request(&[], 0).judgement, None);
-        for preset in Preset::BANNING.into_iter().chain([Preset::Off]) {
-            let line = format!("eth0 --preset {}", preset.name());
-            assert_eq!(parsed(&line).request(&[], 0).judgement, Some(preset.judgement()));
+        for choice in PRESETS {
+            assert_eq!(flags("preset", choice.name()).preset, Some(choice));
         }
+        for choice in [Ping::Answer, Ping::Silent] {
+            assert_eq!(flags("ping", name_of(choice)).ping, Some(choice));
+        }
+        assert!(parsed("eth0 --gateway").flags().expect("nothing can be wrong").gateway);
     }
 
     #[test]
@@ -171,7 +213,7 @@ mod tests {
             "eth0 --allow 192.0.2.7 2001:db8::/32",
             "--allow=192.0.2.7,2001:db8::/32 eth0",
         ] {
-            let prefixes = parsed(line).prefixes().expect("both are prefixes");
+            let prefixes = parsed(line).flags().expect("both are prefixes").allow;
             let written: Vec<String> = prefixes.iter().map(ToString::to_string).collect();
             assert_eq!(written, ["192.0.2.7", "2001:db8::/32"], "{line}");
         }
@@ -179,6 +221,6 @@ mod tests {
 
     #[test]
     fn a_prefix_that_is_none_is_our_error_and_not_the_parsers() {
-        assert!(matches!(parsed("eth0 --allow nobody").prefixes(), Err(Error::InvalidCidr { .. })));
+        assert!(matches!(parsed("eth0 --allow nobody").flags(), Err(Error::InvalidCidr { .. })));
     }
 }

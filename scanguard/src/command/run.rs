@@ -22,6 +22,7 @@ use crate::maps::Maps;
 use crate::output::{Output, Printable};
 use crate::pin::Pins;
 use crate::redirected;
+use crate::spared;
 use crate::stats::Stats;
 use crate::stop::Stop;
 
@@ -44,8 +45,8 @@ impl Args {
         output: &mut Output<'_>,
         stop: &mut Stop,
     ) -> anyhow::Result<()> {
-        let allow = self.attach.prefixes()?;
-        let request = self.attach.request(&allow, log::kernel_level(verbose));
+        let chosen = self.attach.chosen().await?;
+        let request = self.attach.request(&chosen, log::kernel_level(verbose));
         let mut attached = guard::attach(&request, output).await?;
         let watched = watch(&mut attached, verbose, output, stop).await;
         let detached = guard::detach_own(&attached).await;
@@ -71,6 +72,8 @@ async fn watch(
     let mut names = Names::read(&pins).await?;
     let mut warnings = Warnings::default();
     let mut summary = Summary::default();
+    let mut dependence = spared::Watch::begin()?;
+    let mut is_current = false;
     let mut ticks: Interval = interval(Duration::from_secs(1));
     loop {
         tokio::select! {
@@ -84,6 +87,9 @@ async fn watch(
                 }
                 names = Names::read(&pins).await?;
                 let maps = Maps::open(&pins)?;
+                if dependence.has_changed() || !is_current {
+                    is_current = spared::refresh_in_passing(&pins).await?;
+                }
                 warnings.tell(&guarded, &maps, &pins, output).await?;
                 summary.tell(&Stats::read(&maps, &guarded)?, output)?;
             }

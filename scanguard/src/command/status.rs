@@ -1,11 +1,12 @@
 //! `scanguard status`: what is guarded, and whether it still is as it was.
 
 use aya::programs::loaded_programs;
-use scanguard_common::policy::ClosedPorts;
+use scanguard_common::policy::{ClosedPorts, Role};
 use scanguard_common::schema::SCHEMA;
 
 use super::are_whole;
 use crate::clock::rfc3339_seconds;
+use crate::config;
 use crate::egress::Door;
 use crate::guarded::{Guarded, Place, survey};
 use crate::health::warning;
@@ -16,6 +17,7 @@ use crate::pin::Pins;
 use crate::privilege;
 use crate::redirected;
 use crate::show::Show as _;
+use crate::show::rules::HostRules;
 use crate::show::status::{InterfaceStatus, Status};
 use crate::translation;
 
@@ -48,7 +50,9 @@ impl Args {
             let translation = translation.iter().map(ToString::to_string).collect();
             interfaces.push(InterfaceStatus { translation, ..describe(entry, &maps, &pins).await? });
         }
-        let status = Status { interfaces, allowed: maps.rules()?.lists()[0], schema: SCHEMA };
+        let rules = maps.rules()?;
+        let host = HostRules::new(rules.judgement(), &maps.ports()?);
+        let status = Status { interfaces, host, allowed: rules.lists()[0], schema: SCHEMA };
         Ok(status.show(self.json, output.data)?)
     }
 }
@@ -59,6 +63,7 @@ async fn describe(entry: &Guarded, maps: &Maps, pins: &Pins) -> anyhow::Result<I
         Place::Elsewhere { index } => (Some(*index), None),
         Place::Gone => (None, None),
     };
+    let here = mode.is_some().then(|| maps.interface(entry.slot)).transpose()?;
     Ok(InterfaceStatus {
         interface: entry.label(),
         index,
@@ -67,6 +72,8 @@ async fn describe(entry: &Guarded, maps: &Maps, pins: &Pins) -> anyhow::Result<I
         program: entry.program,
         since: loaded_at(entry.program),
         closed_ports: closed_ports(entry, maps)?,
+        ping: here.map(|interface| config::name_of(interface.ping())),
+        role: here.map(|interface| name_of(interface.role())),
         translation: Vec::new(),
         warning: warning(entry, maps, pins).await?,
     })
@@ -98,4 +105,11 @@ fn closed_ports(entry: &Guarded, maps: &Maps) -> anyhow::Result<Option<&'static 
         ClosedPorts::Egress => "silenced at egress",
         ClosedPorts::Pass => "not silenced",
     }))
+}
+
+fn name_of(role: Role) -> &'static str {
+    match role {
+        Role::Host => "host",
+        Role::Gateway => "gateway",
+    }
 }

@@ -10,6 +10,7 @@ use scanguard_common::schema::{Interface, InterfaceSlot, Listed, Rules};
 
 use super::{Attached, Request, foreign_program};
 use crate::clock;
+use crate::config::{Chosen, Ports};
 use crate::egress::Door;
 use crate::error::Error;
 use crate::interface::{Mode, NetworkInterface};
@@ -18,6 +19,7 @@ use crate::output::Output;
 use crate::pin::Pins;
 use crate::prefix::Prefix;
 use crate::program::{self, AttachError, Constants};
+use crate::spared;
 
 /// What was done so far, so that it can be taken back.
 pub(super) struct Attempt<'a> {
@@ -25,8 +27,9 @@ pub(super) struct Attempt<'a> {
     existed: bool,
     slots: Vec<InterfaceSlot>,
     names: Vec<String>,
+    judgement: Option<Judgement>,
+    ports: Option<Ports>,
     allowed: Vec<Prefix>,
-    judged_before: Option<Judgement>,
 }
 
 impl<'a> Attempt<'a> {
@@ -37,13 +40,15 @@ impl<'a> Attempt<'a> {
             existed,
             slots: Vec::new(),
             names: Vec::new(),
+            judgement: None,
+            ports: None,
             allowed: Vec::new(),
-            judged_before: None,
         }
     }
 
-    /// Guards all of these interfaces, of each of which it is told whether ports may be redirected there. Where it fails, the caller takes it back.
-    pub(super) fn run(
+    /// Guards all of these interfaces, of each of which it is told whether ports may be redirected there. Where it fails,
+    /// the caller takes it back.
+    pub(super) async fn run(
         &mut self,
         request: &Request<'_>,
         targets: &[(&NetworkInterface, bool)],
@@ -57,8 +62,9 @@ impl<'a> Attempt<'a> {
         for ((target, redirected), slot) in targets.iter().zip(free) {
             ready.push((*target, slot, self.prepare(target, *redirected, slot, request)?));
         }
-        self.allow(request.allow)?;
-        self.judge(request.judgement)?;
+        self.impose(request.chosen)?;
+        self.allow(&request.chosen.allow)?;
+        spared::refresh(&mut Maps::open(self.pins)?).await?;
         let mut attached = Vec::new();
         for (target, slot, mut ebpf) in ready {
             let mode = put_on(&mut ebpf, target, request.mode, &self.pins.link(slot), output)?;
@@ -95,19 +101,25 @@ impl<'a> Attempt<'a> {
             Maps::open(self.pins)?.set_rules(Rules::new(Preset::default().judgement(), seed))?;
             maps::write_schema(self.pins)?;
         }
-        let record = Interface::new(target.index, target.guardable()?, request.policy, clock::now()?);
+        let policy = request.chosen.policy_of(target.index);
+        let record = Interface::new(target.index, target.guardable()?, policy, clock::now()?);
         Maps::open(self.pins)?.take_slot(slot, record.where_ports_are_redirected(redirected))?;
         program::load(&mut ebpf)?;
         Ok(ebpf)
     }
 
-    /// Judges evidence by these rules from now on.
-    fn judge(&mut self, judgement: Option<Judgement>) -> anyhow::Result<()> {
-        let Some(judgement) = judgement else { return Ok(()) };
+    /// Has what was chosen for the whole host hold.
+    fn impose(&mut self, chosen: &Chosen) -> anyhow::Result<()> {
         let mut maps = Maps::open(self.pins)?;
-        let rules = maps.rules()?;
-        self.judged_before = Some(*rules.judgement());
-        maps.set_rules(rules.with_judgement(judgement))
+        if let Some(judgement) = chosen.judgement {
+            self.judgement = Some(*maps.rules()?.judgement());
+            maps.set_judgement(judgement)?;
+        }
+        if let Some(ports) = &chosen.ports {
+            self.ports = Some(maps.ports()?);
+            maps.set_ports(ports)?;
+        }
+        Ok(())
     }
 
     /// Allows those that are not allowed already.
@@ -134,9 +146,11 @@ impl<'a> Attempt<'a> {
             }
             maps.free_slot(*slot)?;
         }
-        if let Some(judgement) = self.judged_before {
-            let rules = maps.rules()?;
-            maps.set_rules(rules.with_judgement(judgement))?;
+        if let Some(before) = self.judgement {
+            maps.set_judgement(before)?;
+        }
+        if let Some(before) = &self.ports {
+            maps.set_ports(before)?;
         }
         maps.strike(List::Allowed, &self.allowed)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
+use std::net::IpAddr;
 
 use anyhow::Context as _;
 use aya::maps::lpm_trie::{Key, LpmTrie};
@@ -10,7 +11,7 @@ use scanguard_common::schema::Listed;
 
 use super::{AddressKey, Maps, Wire, is_absent};
 use crate::error::Error;
-use crate::prefix::Prefix;
+use crate::prefix::{Prefix, mapped};
 
 /// `BPF_NOEXIST` of `include/uapi/linux/bpf.h`: only a key that is not there yet.
 const ONLY_NEW: u64 = 1;
@@ -36,6 +37,15 @@ impl Maps {
         }
         entries.sort_by_key(|(prefix, _)| *prefix);
         Ok(entries)
+    }
+
+    /// The entry of the longest prefix on a list that covers an address: the one that the programs look at.
+    pub(crate) fn longest_match(&self, list: List, address: IpAddr) -> anyhow::Result<Option<Listed>> {
+        match self.list(list).get(&Key::new(128, mapped(address)), 0) {
+            Ok(Wire(entry)) => Ok(Some(entry)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("looking for {address} on a list")),
+        }
     }
 
     /// Puts these prefixes on a list, all or none: those that were not there yet.
@@ -64,6 +74,28 @@ impl Maps {
         }
         self.count(list, i64::try_from(added.len())?)?;
         Ok(added)
+    }
+
+    /// Puts a prefix on a list, or changes its entry: what was there before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ListFull`] where there is no room for it.
+    pub(crate) fn replace(
+        &mut self,
+        list: List,
+        prefix: &Prefix,
+        entry: Listed,
+    ) -> anyhow::Result<Option<Listed>> {
+        if !self.enlist(list, &[*prefix], entry)?.is_empty() {
+            return Ok(None);
+        }
+        let Wire(before) = self.list(list).get(&key(prefix), 0).context("reading a list of prefixes")?;
+        self.list_mut(list)
+            .insert(&key(prefix), Wire(entry), 0)
+            .with_context(|| format!("changing {prefix} on the list of {}", list.name()))?;
+        // Whatever was decided by the old entry is not to be recalled.
+        self.count(list, 0).map(|()| Some(before))
     }
 
     /// Takes these prefixes off a list: all of them, or none where one of them is not on it.
@@ -131,15 +163,12 @@ impl List {
 
     /// What it means that a prefix could not be added.
     fn refusal(self, prefix: &Prefix, error: MapError) -> anyhow::Error {
-        match error {
-            // What the kernel says when a trie has no room.
-            MapError::SyscallError(error) if error.io_error.kind() == ErrorKind::StorageFull => {
-                Error::ListFull(prefix.to_string()).into()
-            }
-            error => {
-                anyhow::Error::new(error).context(format!("adding {prefix} to the list of {}", self.name()))
-            }
+        // What the kernel says when a trie has no room.
+        if matches!(&error, MapError::SyscallError(error) if error.io_error.kind() == ErrorKind::StorageFull)
+        {
+            return Error::ListFull(prefix.to_string()).into();
         }
+        anyhow::Error::new(error).context(format!("adding {prefix} to the list of {}", self.name()))
     }
 
     fn absent(self, prefix: &Prefix) -> Error {

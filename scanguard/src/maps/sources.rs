@@ -1,5 +1,6 @@
 //! What is known of sources: evidence, bans, and who is never banned.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use anyhow::Context as _;
@@ -9,6 +10,7 @@ use scanguard_common::evidence::{Source, Trail};
 
 use super::{AddressKey, Maps, Wire, is_absent};
 use crate::prefix::{address, mapped};
+use crate::spared::Why;
 
 impl Maps {
     /// Every source under observation, with the evidence about it.
@@ -54,13 +56,23 @@ impl Maps {
             .context("reading the map SPARED")
     }
 
-    /// Never bans exactly these addresses.
-    pub(crate) fn spare(&mut self, addresses: &[IpAddr]) -> anyhow::Result<()> {
-        for gone in self.spared()?.iter().filter(|spared| !addresses.contains(spared)) {
+    /// Why a source is never banned, if so.
+    pub(crate) fn spared_for(&self, source: IpAddr) -> anyhow::Result<Option<Why>> {
+        match self.spared.get(&mapped(source), 0) {
+            Ok(number) => Ok(Why::from_number(number)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error).context("reading the map SPARED"),
+        }
+    }
+
+    /// Never bans exactly these sources.
+    pub(crate) fn spare(&mut self, sources: &BTreeMap<IpAddr, Why>) -> anyhow::Result<()> {
+        for gone in self.spared()?.iter().filter(|spared| !sources.contains_key(spared)) {
             self.spared.remove(&mapped(*gone)).with_context(|| format!("sparing {gone} no longer"))?;
         }
-        for address in addresses {
-            self.spared.insert(mapped(*address), 1, 0).with_context(|| format!("sparing {address}"))?;
+        for (source, why) in sources {
+            let why = *why as u32;
+            self.spared.insert(mapped(*source), why, 0).with_context(|| format!("sparing {source}"))?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::rules::HostRules;
 use super::table::{Side, Table};
 use super::{Show, json_line};
 use crate::interface::Mode;
@@ -13,6 +14,8 @@ use crate::output::Printable;
 pub(crate) struct Status {
     /// One entry for each pinned link.
     pub(crate) interfaces: Vec<InterfaceStatus>,
+    /// What holds for the whole host.
+    pub(crate) host: HostRules,
     /// How many prefixes are allowed.
     pub(crate) allowed: u32,
     /// By which contract the maps were made.
@@ -36,6 +39,10 @@ pub(crate) struct InterfaceStatus {
     pub(crate) since: Option<String>,
     /// At which door closed ports are silenced, and why there.
     pub(crate) closed_ports: Option<&'static str>,
+    /// What becomes of pings.
+    pub(crate) ping: Option<&'static str>,
+    /// Whose packets are judged.
+    pub(crate) role: Option<&'static str>,
     /// What can make ports answer that have no socket here.
     pub(crate) translation: Vec<String>,
     /// What the operator should know.
@@ -71,10 +78,14 @@ impl Show for Status {
             for reason in &entry.translation {
                 writeln!(out, "{name}: ports without a socket may answer: {reason}")?;
             }
+            if let Some((ping, role)) = entry.ping.zip(entry.role) {
+                writeln!(out, "{name}: ping is {ping}, role is {role}")?;
+            }
             if let Some(warning) = &entry.warning {
                 writeln!(out, "{name}: {}", Printable(warning))?;
             }
         }
+        self.host.tell(out)?;
         writeln!(
             out,
             "allowlist: {} {}",
@@ -88,6 +99,7 @@ impl Show for Status {
         for entry in &self.interfaces {
             json_line(out, &Line::Interface(entry))?;
         }
+        json_line(out, &Line::Rules(&self.host))?;
         json_line(out, &Line::Maps { allowed: self.allowed, schema: self.schema })
     }
 }
@@ -96,12 +108,16 @@ impl Show for Status {
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Line<'a> {
     Interface(&'a InterfaceStatus),
+    Rules(&'a HostRules),
     Maps { allowed: u32, schema: u32 },
 }
 
 #[cfg(test)]
 mod tests {
+    use scanguard_common::policy::Preset;
+
     use super::*;
+    use crate::config::Ports;
     use crate::show::shown;
 
     fn status() -> Status {
@@ -113,6 +129,8 @@ mod tests {
             program: 42,
             since: Some("2024-02-29T12:34:56Z".into()),
             closed_ports: mode.map(|_| "silenced at egress"),
+            ping: mode.map(|_| "answer"),
+            role: mode.map(|_| "host"),
             translation: mode.map(|_| "the interface forwards IPv4".to_owned()).into_iter().collect(),
             warning: warning.map(Into::into),
         };
@@ -120,7 +138,8 @@ mod tests {
             entry("eth0", Some(2), Some(Mode::Native), None),
             entry("(slot 1)", None, None, Some("its interface is gone")),
         ];
-        Status { interfaces, allowed: 1, schema: 1 }
+        let host = HostRules::new(&Preset::Balanced.judgement(), &Ports::default());
+        Status { interfaces, host, allowed: 1, schema: 1 }
     }
 
     #[test]
@@ -131,7 +150,11 @@ eth0           2  native  tcx          42  2024-02-29T12:34:56Z
 (slot 1)       -  -       -            42  2024-02-29T12:34:56Z
 eth0: closed ports are silenced at egress
 eth0: ports without a socket may answer: the interface forwards IPv4
+eth0: ping is answer, role is host
 (slot 1): its interface is gone
+bans: preset balanced, for 10m the first time and at most 1day
+public ports: none
+decoy ports: none
 allowlist: 1 prefix
 schema: 1
 ";
@@ -140,8 +163,9 @@ schema: 1
 
     #[test]
     fn json_is_one_object_a_line() {
-        let expected = r#"{"kind":"interface","interface":"eth0","index":2,"mode":"native","egress":"tcx","program":42,"since":"2024-02-29T12:34:56Z","closed_ports":"silenced at egress","translation":["the interface forwards IPv4"],"warning":null}
-{"kind":"interface","interface":"(slot 1)","index":null,"mode":null,"egress":null,"program":42,"since":"2024-02-29T12:34:56Z","closed_ports":null,"translation":[],"warning":"its interface is gone"}
+        let expected = r#"{"kind":"interface","interface":"eth0","index":2,"mode":"native","egress":"tcx","program":42,"since":"2024-02-29T12:34:56Z","closed_ports":"silenced at egress","ping":"answer","role":"host","translation":["the interface forwards IPv4"],"warning":null}
+{"kind":"interface","interface":"(slot 1)","index":null,"mode":null,"egress":null,"program":42,"since":"2024-02-29T12:34:56Z","closed_ports":null,"ping":null,"role":null,"translation":[],"warning":"its interface is gone"}
+{"kind":"rules","preset":"balanced","threshold":4.97,"half_life":21600,"first":600,"ceiling":86400,"forget":86400,"public":[],"decoys":[]}
 {"kind":"maps","allowed":1,"schema":1}
 "#;
         assert_eq!(shown(&status(), true), expected);

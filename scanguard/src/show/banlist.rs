@@ -1,0 +1,132 @@
+//! Who is banned: by the operator, and for scanning.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::table::{Side, Table};
+use super::{Show, json_line};
+use crate::clock::{self, dated};
+use crate::maps::{List, Maps};
+use crate::prefix::Prefix;
+
+/// Everybody whose new contacts are refused now.
+pub(crate) struct Banlist(Vec<Line>);
+
+#[derive(Serialize)]
+struct Line {
+    source: String,
+    by: &'static str,
+    since: String,
+    until: Option<String>,
+    why: Option<String>,
+    label: Option<u8>,
+    repeats: Option<u16>,
+}
+
+impl Banlist {
+    /// Reads both lists, without what has expired.
+    pub(crate) fn read(maps: &Maps) -> anyhow::Result<Banlist> {
+        let now = clock::seconds()?;
+        let mut lines = Vec::new();
+        for (prefix, entry) in maps.listed(List::Denied)?.iter().filter(|(_, entry)| entry.holds(now)) {
+            let reason = String::from_utf8_lossy(entry.reason()).into_owned();
+            lines.push(Line {
+                source: prefix.to_string(),
+                by: "operator",
+                since: dated(entry.since())?,
+                until: entry.until().map(dated).transpose()?,
+                why: (!reason.is_empty()).then_some(reason),
+                label: None,
+                repeats: None,
+            });
+        }
+        let mut bans = maps.bans()?;
+        bans.retain(|(_, ban)| ban.holds(now));
+        bans.sort_unstable_by_key(|(source, _)| *source);
+        for (source, ban) in bans {
+            lines.push(Line {
+                source: Prefix::of_source(source).to_string(),
+                by: "engine",
+                since: dated(ban.since())?,
+                until: Some(dated(ban.until())?),
+                why: Some(ban.kind().name().to_owned()),
+                label: Some(ban.label()).filter(|label| *label != 0),
+                repeats: Some(ban.repeats()),
+            });
+        }
+        Ok(Banlist(lines))
+    }
+}
+
+impl Show for Banlist {
+    fn table(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut table = Table::new([
+            ("SOURCE", Side::Left),
+            ("BY", Side::Left),
+            ("SINCE", Side::Left),
+            ("UNTIL", Side::Left),
+            ("REPEATS", Side::Right),
+            ("LABEL", Side::Left),
+            ("WHY", Side::Left),
+        ]);
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        for line in &self.0 {
+            table.row([
+                line.source.clone(),
+                line.by.to_owned(),
+                line.since.clone(),
+                line.until.clone().unwrap_or_else(|| "removed".to_owned()),
+                or_dash(line.repeats.map(|repeats| repeats.to_string())),
+                or_dash(line.label.map(|label| label.to_string())),
+                or_dash(line.why.clone()),
+            ]);
+        }
+        table.write(out)
+    }
+
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.0.iter().try_for_each(|line| json_line(out, line))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::show::shown;
+
+    fn list() -> Banlist {
+        let line = |source: &str, by| Line {
+            source: source.into(),
+            by,
+            since: "2024-02-29T12:34:56Z".into(),
+            until: None,
+            why: None,
+            label: None,
+            repeats: None,
+        };
+        let reason = Some("scans by night".into());
+        let until = Some("2024-02-29T12:44:56Z".into());
+        let engine =
+            Line { until, why: Some("closed".into()), repeats: Some(2), ..line("192.0.2.7", "engine") };
+        Banlist(vec![Line { why: reason, ..line("2001:db8::/32", "operator") }, engine])
+    }
+
+    #[test]
+    fn both_kinds_stand_in_one_table() {
+        let expected = "\
+SOURCE         BY        SINCE                 UNTIL                 REPEATS  LABEL  WHY
+2001:db8::/32  operator  2024-02-29T12:34:56Z  removed                     -  -      scans by night
+192.0.2.7      engine    2024-02-29T12:34:56Z  2024-02-29T12:44:56Z        2  -      closed
+";
+        assert_eq!(shown(&list(), false), expected);
+    }
+
+    #[test]
+    fn json_has_every_field() {
+        let expected = r#"{"source":"2001:db8::/32","by":"operator","since":"2024-02-29T12:34:56Z","until":null,"why":"scans by night","label":null,"repeats":null}
+{"source":"192.0.2.7","by":"engine","since":"2024-02-29T12:34:56Z","until":"2024-02-29T12:44:56Z","why":"closed","label":null,"repeats":2}
+"#;
+        assert_eq!(shown(&list(), true), expected);
+    }
+}

@@ -1,0 +1,179 @@
+//! Who is under observation.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use scanguard_common::ban::Ban;
+use scanguard_common::evidence::{Kind, Source};
+use scanguard_common::time::Seconds;
+use serde::Serialize;
+
+use super::score::Score;
+use super::table::{Side, Table};
+use super::{Show, json_line};
+use crate::clock::{self, dated};
+use crate::maps::Maps;
+use crate::prefix::Prefix;
+
+/// What is held against sources, those first that are banned, then by score.
+pub(crate) struct Sources(Vec<Line>);
+
+#[derive(Serialize)]
+struct Line {
+    source: String,
+    since: Option<String>,
+    last: Option<String>,
+    score: Score,
+    threshold: Score,
+    contacts: Option<u16>,
+    failed: Option<u16>,
+    answered: Option<u16>,
+    kind: Option<&'static str>,
+    label: Option<u8>,
+    banned_until: Option<String>,
+}
+
+impl Sources {
+    /// Reads what is known; without `all`, of those alone against whom something is held now.
+    pub(crate) fn read(maps: &Maps, all: bool) -> anyhow::Result<Sources> {
+        let now = clock::seconds()?;
+        let rules = *maps.rules()?.judgement();
+        let mut known: BTreeMap<IpAddr, (Option<Source>, Option<Ban>)> = BTreeMap::new();
+        for (source, record) in maps.sources()? {
+            known.entry(source).or_default().0 = Some(record);
+        }
+        for (source, ban) in maps.bans()?.into_iter().filter(|(_, ban)| ban.holds(now)) {
+            known.entry(source).or_default().1 = Some(ban);
+        }
+        let threshold = Score(rules.threshold);
+        let mut lines = Vec::new();
+        for (source, (record, ban)) in known {
+            let score = record.map_or(0, |record| record.score_at(now, rules.half_life));
+            if all || score > 0 || ban.is_some() {
+                lines.push(Line { threshold, ..Line::of(source, record, ban, Score(score))? });
+            }
+        }
+        lines.sort_by_key(|line| Reverse((line.banned_until.is_some(), line.score)));
+        Ok(Sources(lines))
+    }
+}
+
+impl Line {
+    fn of(source: IpAddr, record: Option<Source>, ban: Option<Ban>, score: Score) -> anyhow::Result<Line> {
+        let date = |of: fn(&Source) -> Seconds| record.as_ref().map(of).map(dated).transpose();
+        let [contacts, failed, answered] = record.map_or([None; 3], |record| record.contacts().map(Some));
+        // Who was banned for one contact alone has no record.
+        let last_kind = record.map(|record| record.kind()).or(ban.map(Ban::kind));
+        let label = record.map(|record| record.label()).or(ban.map(Ban::label));
+        Ok(Line {
+            source: Prefix::of_source(source).to_string(),
+            since: date(Source::since)?,
+            last: date(Source::last)?,
+            score,
+            threshold: score,
+            contacts,
+            failed,
+            answered,
+            kind: last_kind.filter(|kind| *kind != Kind::Asked).map(Kind::name),
+            label: label.filter(|label| *label != 0),
+            banned_until: ban.map(|ban| dated(ban.until())).transpose()?,
+        })
+    }
+}
+
+impl Show for Sources {
+    fn table(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut table = Table::new([
+            ("SOURCE", Side::Left),
+            ("SINCE", Side::Left),
+            ("LAST", Side::Left),
+            ("SCORE", Side::Right),
+            ("OF", Side::Right),
+            ("CONTACTS", Side::Right),
+            ("FAILED", Side::Right),
+            ("ANSWERED", Side::Right),
+            ("KIND", Side::Left),
+            ("LABEL", Side::Left),
+            ("BANNED-UNTIL", Side::Left),
+        ]);
+        let number = |number: Option<u16>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        for line in &self.0 {
+            table.row([
+                line.source.clone(),
+                text(&line.since),
+                text(&line.last),
+                line.score.to_string(),
+                line.threshold.to_string(),
+                number(line.contacts),
+                number(line.failed),
+                number(line.answered),
+                line.kind.unwrap_or("-").to_owned(),
+                number(line.label.map(u16::from)),
+                text(&line.banned_until),
+            ]);
+        }
+        table.write(out)
+    }
+
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.0.iter().try_for_each(|line| json_line(out, line))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::show::shown;
+
+    fn sources() -> Sources {
+        let date = || Some("2024-02-29T12:34:56Z".to_owned());
+        let line = Line {
+            source: "192.0.2.7".into(),
+            since: date(),
+            last: date(),
+            score: Score(2_840),
+            threshold: Score(7_063),
+            contacts: Some(3),
+            failed: Some(2),
+            answered: Some(1),
+            kind: Some("closed"),
+            label: None,
+            banned_until: None,
+        };
+        let banned = Line {
+            source: "2001:db8::/64".into(),
+            since: None,
+            last: None,
+            score: Score(0),
+            threshold: Score(7_063),
+            contacts: None,
+            failed: None,
+            answered: None,
+            kind: Some("signature"),
+            label: Some(3),
+            banned_until: date(),
+        };
+        Sources(vec![banned, line])
+    }
+
+    #[test]
+    fn each_source_is_one_line() {
+        let expected = "\
+SOURCE         SINCE                 LAST                  SCORE    OF  CONTACTS  FAILED  ANSWERED  KIND       LABEL  BANNED-UNTIL
+2001:db8::/64  -                     -                      0.00  4.97         -       -         -  signature  3      2024-02-29T12:34:56Z
+192.0.2.7      2024-02-29T12:34:56Z  2024-02-29T12:34:56Z   2.00  4.97         3       2         1  closed     -      -
+";
+        assert_eq!(shown(&sources(), false), expected);
+    }
+
+    #[test]
+    fn json_has_every_field() {
+        let expected = r#"{"source":"2001:db8::/64","since":null,"last":null,"score":0.0,"threshold":4.97,"contacts":null,"failed":null,"answered":null,"kind":"signature","label":3,"banned_until":"2024-02-29T12:34:56Z"}
+{"source":"192.0.2.7","since":"2024-02-29T12:34:56Z","last":"2024-02-29T12:34:56Z","score":2.0,"threshold":4.97,"contacts":3,"failed":2,"answered":1,"kind":"closed","label":null,"banned_until":null}
+"#;
+        assert_eq!(shown(&sources(), true), expected);
+    }
+}
