@@ -66,6 +66,7 @@ impl Tables for Ledger {
         Some(unsafe { &mut *record })
     }
 
+    #[expect(clippy::needless_borrows_for_generic_args, reason = "moved, it would lie on the stack before")]
     fn admit(&mut self, source: Address) -> Option<&mut Source> {
         maps::SOURCES.insert(source.words(), &UNKNOWN, 0).ok()?;
         self.source(source)
@@ -78,6 +79,7 @@ impl Tables for Ledger {
         Some(unsafe { &mut *knock })
     }
 
+    #[expect(clippy::needless_borrows_for_generic_args, reason = "moved, it would lie on the stack before")]
     fn write(&mut self, source: Address, entry: Entry) {
         let key = source.words();
         if maps::TRAILS.get_ptr_mut(key).is_none() {

@@ -45,7 +45,7 @@ pub fn measure(lengths: &[u32], repetitions: usize, runs: u32) -> Result<Section
     let ground = Ground::prepare()?;
     let mut loaded = Vec::new();
     for &length in lengths {
-        let mut programs = ground.lab.guarded.within(|| Programs::load())?;
+        let mut programs = ground.lab.guarded.within(Programs::load)?;
         fill(&mut programs, length)?;
         loaded.push(programs);
     }
