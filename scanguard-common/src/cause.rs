@@ -107,10 +107,9 @@ causes! {
     52 UnreachableSilenced "unreachable-silenced" Drop "ICMP message by which a closed port, a missing protocol or a filter would have given itself away.";
     53 UnprovenPort  "unproven-port"  Pass "SYN or datagram to a port of no socket, which may be redirected or a guest's: the answer, on its way out, will tell.";
     54 DecoyPort     "decoy-port"     Drop "SYN or datagram to a decoy, a port that nobody has any reason to touch.";
-    55 ToolSignature "tool-signature" Drop "New contact whose headers bear the signature of a known scanner.";
-    56 Banned        "banned"         Drop "New contact of a source that is banned for scanning.";
-    57 Denied        "denied"         Drop "New contact of a source that the operator has banned.";
-    58 PingSilenced  "ping-silenced"  Drop "Echo request, which the operator does not want to be answered.";
+    55 Banned        "banned"         Drop "New contact of a source that is banned for scanning.";
+    56 Denied        "denied"         Drop "New contact of a source that the operator has banned.";
+    57 PingSilenced  "ping-silenced"  Drop "Echo request, which the operator does not want to be answered.";
 }
 
 impl Cause {

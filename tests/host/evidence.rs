@@ -244,7 +244,6 @@ fn every_cause_says_of_a_source_what_it_should() {
             | Cause::PortZero
             | Cause::IcmpProbe => (Some(Kind::Forged), BY_HAND),
             Cause::DecoyPort => (Some(Kind::Decoy), "nobody has any reason to touch it"),
-            Cause::ToolSignature => (Some(Kind::Signature), "a known tool wrote it"),
             Cause::SynAckProbe | Cause::StrayReset => (None, BACKSCATTER),
             Cause::Land | Cause::BadSource => (None, NAMED_FALSELY),
             Cause::Stray | Cause::StrayFlood | Cause::StraySilenced => (None, SURVIVES),

@@ -246,10 +246,10 @@ fn more_prefixes_than_there_is_room_for_are_refused_together() -> Result<()> {
 /// Writes so many addresses into the map itself: a command line would not hold them.
 fn fill_allowlist(addresses: u32) -> Result<()> {
     let map = MapData::from_pin(Path::new(PINS).join("maps/ALLOWED"))?;
-    let mut allowed: LpmTrie<MapData, [u8; 16], u64> = Map::LpmTrie(map).try_into()?;
+    let mut allowed: LpmTrie<MapData, [u8; 16], [u64; 8]> = Map::LpmTrie(map).try_into()?;
     for number in 0..addresses {
         let address = Ipv4Addr::from(0x0a00_0000 + number).to_ipv6_mapped().octets();
-        allowed.insert(&Key::new(128, address), u64::MAX, 0)?;
+        allowed.insert(&Key::new(128, address), [0; 8], 0)?;
     }
     Ok(())
 }

@@ -94,7 +94,6 @@ impl Kind {
             | Cause::PortZero
             | Cause::IcmpProbe => Some(Kind::Forged),
             Cause::DecoyPort => Some(Kind::Decoy),
-            Cause::ToolSignature => Some(Kind::Signature),
             Cause::SynAckProbe
             | Cause::StrayFlood
             | Cause::Land

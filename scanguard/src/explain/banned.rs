@@ -1,4 +1,4 @@
-//! Contacts that are refused because of who makes them, or of what they are made by.
+//! Contacts that are refused because of who makes them, or of what they touch.
 
 use scanguard_common::cause::Cause;
 
@@ -20,22 +20,6 @@ pub(super) static TOPICS: &[Topic] = &[
         lesson: Lesson::Words,
         tools: &["nmap -Pn -sS -p 23 HOST"],
         verdict: &["It is dropped, and weighs as much against its source as three closed ports."],
-    },
-    Topic {
-        cause: Cause::ToolSignature,
-        title: "Made by a known tool",
-        aliases: &["signature", "tool"],
-        what: &[
-            "A first packet whose header has values that only one program writes: scanners make their packets \
-             by themselves, and save themselves the trouble of looking like an operating system.",
-        ],
-        lesson: Lesson::Words,
-        tools: &["nmap -Pn -sS -p 22 HOST", "masscan -p 22 HOST"],
-        verdict: &[
-            "It is dropped, also where a program listens, and weighs as much against its source as four \
-             closed ports. An address can be forged, so one such packet alone bans nobody unless the operator \
-             has chosen so.",
-        ],
     },
     Topic {
         cause: Cause::Banned,

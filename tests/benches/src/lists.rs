@@ -71,14 +71,18 @@ pub fn measure(lengths: &[u32], repetitions: usize, runs: u32) -> Result<Section
 /// other in the list as can be, and never the same.
 const ALLOWED_FROM: u32 = 1 << 23;
 
-/// An entry without an end: see `Listed` of the schema.
-const FOR_GOOD: u64 = u64::MAX;
+/// An entry without an end, as it lies in map memory: see `Listed` of the schema.
+const FOR_GOOD: [u32; 16] = {
+    let mut words = [0; 16];
+    words[1] = u32::MAX;
+    words
+};
 
 /// Allows so many strangers, chosen at random.
 fn fill(programs: &mut Programs, length: u32) -> Result<()> {
     programs.judge_with_allowed(length)?;
     let map = programs.ebpf.map_mut("ALLOWED").context("ALLOWED")?;
-    let mut allowed: LpmTrie<&mut MapData, [u32; 4], u64> = map.try_into()?;
+    let mut allowed: LpmTrie<&mut MapData, [u32; 4], [u32; 16]> = map.try_into()?;
     let mut random = Random::seeded(u64::from(length));
     for _ in 0..length {
         let number = ALLOWED_FROM + u32::from_le_bytes([random.byte(), random.byte(), random.byte() >> 1, 0]);
