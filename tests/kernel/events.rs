@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::thread::sleep;
-use std::time::Duration;
+use std::thread::{available_parallelism, sleep};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
@@ -70,6 +70,7 @@ fn what_nobody_reads_is_counted_as_lost_and_counters_stay_exact() -> Result<()> 
     let lab = Lab::new()?;
     let guard = Guard::attached(&lab.guarded)?;
     let injector = Injector::on(&lab.outside, INTERFACE)?;
+    let start = Instant::now();
     for _ in 0..ROUNDS {
         for source in 0..SOURCES {
             let [high, low] = source.to_be_bytes();
@@ -86,7 +87,10 @@ fn what_nobody_reads_is_counted_as_lost_and_counters_stay_exact() -> Result<()> 
         .collect();
     let dropped = guard.counts()?.dropped();
     ensure!(dropped == ROUNDS * u64::from(SOURCES), "{dropped} packets were dropped");
-    ensure!(counts.values().sum::<u64>() == dropped, "{counts:?} of {dropped} drops");
+    // So many sources are a crowd, which each processor tells of once a second.
+    let crowds = counts.values().sum::<u64>().checked_sub(dropped);
+    let at_most = (start.elapsed().as_secs() + 1) * available_parallelism()?.get() as u64;
+    ensure!(crowds.is_some_and(|crowds| crowds <= at_most), "{counts:?} of {dropped} drops");
     ensure!(counts.get("lost").is_some_and(|lost| *lost > 0), "nothing was lost: {counts:?}");
     Ok(())
 }
