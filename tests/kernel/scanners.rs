@@ -1,6 +1,6 @@
 //! Scans of many ports are cut off where it is told, whatever they are made with, and clients are never banned.
 
-use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ fn is_cut_off(technique: &Technique) -> Result<()> {
     let _echo = echo_by_udp(&lab)?;
     let _guard = Guard::attached_with(&lab.guarded, "--preset balanced")?;
     let ledger = Ledger::of(&lab.guarded);
-    let source: IpAddr = if technique.target.is_ipv4() { OUTSIDE_V4.into() } else { OUTSIDE_V6.into() };
+    let source = if technique.target.is_ipv4() { OUTSIDE_V4.into() } else { from_another_network(&lab)? };
     let nmap = |what: &str| {
         let family = if technique.target.is_ipv6() { "-6" } else { "" };
         let line = format!("{NMAP} {family} {what} {}", technique.target);
@@ -106,6 +106,15 @@ fn is_cut_off(technique: &Technique) -> Result<()> {
     let after = nmap(technique.one)?;
     ensure!(!after.contains(technique.shown), "afterwards, it is still found: {after}");
     Ok(())
+}
+
+/// Has the outside host speak to the guarded one from another IPv6 network: one that is this host's own is never banned.
+fn from_another_network(lab: &Lab) -> Result<IpAddr> {
+    const SOURCE: Ipv6Addr = Ipv6Addr::new(0xfd78, 0, 0, 0, 0, 0, 0, 2);
+    lab.add_source(SOURCE.into())?;
+    lab.guarded.ip("route add fd78::/64 dev eth0")?;
+    lab.outside.ip(&format!("route add {GUARDED_V6} dev {INTERFACE} src {SOURCE}"))?;
+    Ok(SOURCE.into())
 }
 
 /// A service over UDP that sends everything back, until the lab is gone.
