@@ -38,6 +38,26 @@ fn after(books: &mut Books, contacts: &[(u32, Kind)], now: Seconds) -> (u32, [u1
 }
 
 #[test]
+fn who_traces_the_way_to_this_host_wants_ports_to_be_closed() {
+    let mut books = books();
+    let datagram = |port: u16| {
+        let contact = contact(SCANNER, u32::from(port), Kind::Closed, START);
+        Contact { protocol: IpProtocol::UDP.0, ..contact }
+    };
+    for port in (33_434..=33_534).chain(44_444..=44_544) {
+        assert_eq!(books.witness(&datagram(port)), Verdict::Noted);
+    }
+    assert!(books.known(SCANNER).is_none(), "traceroute and tracepath were taken for scanners");
+    for port in [33_433, 33_535, 44_443, 44_545] {
+        books.witness(&datagram(port));
+    }
+    assert_eq!(books.known(SCANNER).map(|record| record.contacts()[1]), Some(4));
+    let same_port_by_tcp = contact(SCANNER, 33_434, Kind::Closed, START);
+    books.witness(&same_port_by_tcp);
+    assert!(books.ban(SCANNER).is_some_and(|ban| ban.holds(START)), "five closed ports are too many");
+}
+
+#[test]
 fn the_first_contact_is_remembered_and_counts_with_the_second() {
     let mut books = books();
     assert_eq!(after(&mut books, &[(1, Kind::Closed)], START), (0, [0; 3]));

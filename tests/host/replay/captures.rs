@@ -19,8 +19,8 @@ fn the_kept_capture_shows_the_main_job() {
         ("ack-probe", 52),
         ("maimon-probe", 26),
         ("fin-probe", 30),
-        ("reset-silenced", 15),
-        ("banned", 29),
+        ("reset-silenced", 14),
+        ("banned", 30),
     ];
     assert_eq!(run.dropped(), expected.into());
     assert_eq!(run.sources(), [("10.77.0.2", 190), ("fd77::", 22)]);

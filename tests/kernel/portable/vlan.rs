@@ -53,7 +53,7 @@ fn services_of_vlans() -> Result<()> {
     }
     for mode in ["native", "generic"] {
         let guard = Guard::on(&lab.guarded);
-        guard.run(&format!("attach {INTERFACE} --mode {mode}"))?;
+        guard.run(&format!("attach {INTERFACE} --mode {mode} --preset off --closed-ports ingress"))?;
         for tags in [Tags::InTheFrame, Tags::Apart] {
             send_tags(&lab.outside, tags)?;
             for vlan in &VLANS {
