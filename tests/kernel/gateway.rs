@@ -11,6 +11,7 @@ use scanguard_harness::{Frame, GUARDED_V4, Host, INTERFACE, Injector, Lab, OUTSI
 
 use crate::conversation::Conversation;
 use crate::guard::Guard;
+use crate::ledger::Ledger;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 17, 0, 1);
@@ -75,6 +76,48 @@ fn routed_guests_speak_for_themselves() -> Result<()> {
     let error = socket.recv(&mut [0; 8]).err().context("nothing answers there")?;
     ensure!(error.kind() == ErrorKind::ConnectionRefused, "a routed guest's ICMP is lost: {error}");
     ensure!(guard.counts()?.dropped() == 0, "{:?}", guard.counts()?);
+    Ok(())
+}
+
+/// What is declared a gateway keeps its guests from scanners as it keeps itself, and knows their connections by their
+/// flows.
+#[test]
+fn a_gateway_judges_what_it_forwards() -> Result<()> {
+    let lab = Lab::new()?;
+    let guest = guest_behind(&lab.guarded)?;
+    lab.guarded.run("nft", ["flush ruleset"])?;
+    lab.outside.ip(&format!("route add {GUEST} via {GUARDED_V4}"))?;
+    let _services = [Service::echo(&guest, 7)?, Service::echo(&lab.outside, 7)?];
+    let mut earlier = Conversation::open(&lab.outside, (GUEST, 7))?;
+    let guard = Guard::attached_with(&lab.guarded, "--preset off --gateway")?;
+    let injector = Injector::on(&lab.outside, INTERFACE)?;
+    let probe = |flags: &str| {
+        injector.send(&Frame::ipv4(OUTSIDE_V4, GUEST).tcp(40_000, 8).flags(flags).seq(7).build())
+    };
+
+    probe("SA")?;
+    earlier.exchange("older than the attach")?;
+    // The probe, and the first segment of a connection of which nothing is known yet.
+    ensure!(guard.counts()?.packets(Cause::MaybeTranslated) == 2, "not learning: {:?}", guard.counts()?);
+    Ledger::of(&lab.guarded).guarded_since_the_start()?;
+    let mut inbound = Conversation::open(&lab.outside, (GUEST, 7))?;
+    inbound.exchange("to the guest")?;
+    let mut outbound = Conversation::open(&guest, (OUTSIDE_V4, 7))?;
+    outbound.exchange("from the guest")?;
+    earlier.exchange("known by now")?;
+    ensure!(guard.counts()?.dropped() == 0, "legitimate packets were dropped: {:?}", guard.counts()?);
+
+    for (flags, cause) in [("FPU", Cause::TcpXmas), ("SA", Cause::SynAckProbe), ("F", Cause::FinProbe)] {
+        let before = guard.counts()?.packets(cause);
+        probe(flags)?;
+        outbound.exchange("and on")?;
+        ensure!(guard.counts()?.packets(cause) == before + 1, "{flags}: {:?}", guard.counts()?);
+    }
+    let closed = SocketAddr::from((GUEST, 9));
+    let error = lab.outside.within(|| TcpStream::connect_timeout(&closed, PATIENCE)).err();
+    let error = error.context("nothing listens there")?;
+    ensure!(error.kind() == ErrorKind::TimedOut, "a guest's closed port answers: {error}");
+    ensure!(guard.counts()?.packets(Cause::ResetSilenced) > 0, "{:?}", guard.counts()?);
     Ok(())
 }
 

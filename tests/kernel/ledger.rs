@@ -11,6 +11,7 @@ use scanguard_common::evidence::{Entry, Source, Trail};
 use scanguard_common::key::Address;
 use scanguard_common::policy::{Judgement, PortRule};
 use scanguard_common::schema::{Interface, Rules};
+use scanguard_common::time::Nanos;
 use scanguard_harness::Host;
 
 const MAPS: &str = "/sys/fs/bpf/scanguard/maps";
@@ -44,6 +45,18 @@ impl<'a> Ledger<'a> {
     /// Those of this host.
     pub(crate) fn of(host: &'a Host) -> Ledger<'a> {
         Ledger { host }
+    }
+
+    /// Has the program of the first slot believe that its interface is guarded since this machine was started.
+    pub(crate) fn guarded_since_the_start(&self) -> Result<()> {
+        self.host.within(|| {
+            let map = Map::Array(MapData::from_pin(format!("{MAPS}/INTERFACES"))?);
+            let mut interfaces: Array<MapData, Wire<Interface>> = map.try_into()?;
+            let Wire(record) = interfaces.get(&0, 0)?;
+            let index = record.index().context("the first slot is free")?;
+            let older = Interface::new(index, record.mac(), record.policy(), Nanos(1));
+            Ok(interfaces.set(0, Wire(older), 0)?)
+        })
     }
 
     /// What is known of a source.

@@ -93,6 +93,37 @@ fn an_allowed_peer_hears_refusals() -> Result<()> {
 }
 
 #[test]
+fn pings_are_answered_unless_the_operator_says_no() -> Result<()> {
+    let lab = Lab::new()?;
+    let injector = Injector::on(&lab.outside, INTERFACE)?;
+    let capture = Capture::on(&lab.outside, INTERFACE)?;
+    let guard = Guard::on(&lab.guarded);
+    for (choice, answers) in [("answer", 2), ("silent", 0)] {
+        guard.run(&format!("attach {INTERFACE} --preset off --ping {choice}"))?;
+        for (ours, theirs) in
+            [(IpAddr::from(GUARDED_V4), IpAddr::from(OUTSIDE_V4)), (GUARDED_V6.into(), OUTSIDE_V6.into())]
+        {
+            let ping = Frame::between(theirs, ours);
+            injector.send(&if ours.is_ipv4() {
+                ping.icmp(8, 0).build()
+            } else {
+                ping.icmpv6(128, 0).build()
+            })?;
+        }
+        let echo_replies = |frame: &Vec<u8>| {
+            frame.get(12..14) == Some(&[8, 0]) && frame.get(34) == Some(&0)
+                || frame.get(12..14) == Some(&[0x86, 0xdd]) && frame.get(54) == Some(&129)
+        };
+        let heard = capture.answers_after(QUIET)?.iter().filter(|frame| echo_replies(frame)).count();
+        ensure!(heard == answers, "{choice}: {heard} pings were answered");
+        let silenced = guard.counts()?.packets(Cause::PingSilenced);
+        ensure!(silenced == if answers == 0 { 2 } else { 0 }, "{choice}: {silenced} were dropped");
+        guard.run("detach --all")?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_gateway_tells_nothing_of_closed_ports_either() -> Result<()> {
     let lab = Lab::new()?;
     let _services = services(&lab)?;
