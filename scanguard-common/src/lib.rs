@@ -9,11 +9,16 @@
 //! which socket, if any, the segment belongs to. From the answers we **[`decide`]**: exactly one
 //! [`cause`] for every packet, and the cause alone says whether the packet passes or is dropped.
 //! A segment that fits no connection is not always a probe; [`stray`] keeps the small budget on which the
-//! honest ones live. What was done is counted by cause, and told as an [`event`].
+//! honest ones live. What was decided of a flow is [`recall`]ed for a moment, so that bulk data asks no table. What
+//! was done is counted by cause, and told as an [`event`].
 //!
 //! A packet that leaves passes a second door. If it carries on a conversation, that is remembered as
 //! [`speech`], for the first door to ask about. If it is a [`refusal`], by which something closed would give
-//! itself away, it is silenced unless something speaks for it. What the operator chose is a [`policy`].
+//! itself away, it is silenced unless something speaks for it, and the first door learns from it for a while that the
+//! port is [`closed`].
+//!
+//! What either door has seen of a source's first contacts is [`evidence`] for it or against it. Enough of that is a
+//! [`ban`], which refuses new contacts and nothing else. What the operator chose is a [`policy`].
 //!
 //! Nothing here owns a clock, a map or a log. Time and lookups are arguments, so the very same code runs in
 //! the XDP program, in the tests and over a capture file.

@@ -35,6 +35,20 @@ fn every_command_of_the_readme_works_in_its_order() -> Result<()> {
 }
 
 #[test]
+fn a_capture_is_replayed_as_the_readme_says() -> Result<()> {
+    const CAPTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/scans.pcap");
+    let readme = fs::read_to_string(README).with_context(|| format!("reading {README}"))?;
+    let line = readme.lines().find_map(|line| line.strip_prefix("scanguard replay ")).context("no replay")?;
+    // The capture that is kept is that of another host than the README's.
+    let line = line.replace("capture.pcapng", CAPTURE).replace("192.0.2.7", "10.77.0.1");
+    let line = line.replace("2001:db8::7", "fd77::1");
+    let lab = Lab::new()?;
+    let told = Guard::on(&lab.guarded).run(&format!("replay {line}"))?;
+    ensure!(told.contains("tcp-xmas") && told.contains("10.77.0.2"), "{told}");
+    Ok(())
+}
+
+#[test]
 fn the_policy_of_the_readme_is_one() -> Result<()> {
     let readme = fs::read_to_string(README).with_context(|| format!("reading {README}"))?;
     let (_, rest) = readme.split_once("```toml\n").context("no policy")?;
