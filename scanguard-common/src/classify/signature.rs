@@ -25,7 +25,7 @@ mod trace;
 mod traits;
 mod translation;
 
-pub use trace::Trace;
+pub use trace::{Left, Trace};
 pub use traits::Traits;
 pub use translation::{Ballot, Knowledge, PUBLIC_ADDRESSES, masscan_constant};
 
@@ -183,6 +183,16 @@ impl Signature {
         Signature::ALL.get(usize::from(index)).copied()
     }
 
+    /// The number that stands for it in records and events, where 0 is none: its index and one.
+    pub fn label(self) -> u8 {
+        self.index() + 1
+    }
+
+    /// The signature of this number; `None` for 0, and for one that a newer program knows.
+    pub fn from_label(label: u8) -> Option<Signature> {
+        Signature::from_index(label.checked_sub(1)?)
+    }
+
     /// The signature of this name.
     pub fn from_name(name: &str) -> Option<Signature> {
         Signature::ALL.iter().copied().find(|signature| signature.name() == name)
@@ -280,7 +290,9 @@ mod tests {
             assert_eq!(usize::from(signature.index()), position);
             assert_eq!(Signature::from_index(signature.index()), Some(signature));
             assert_eq!(Signature::from_name(signature.name()), Some(signature));
+            assert_eq!(Signature::from_label(signature.label()), Some(signature));
         }
+        assert_eq!(Signature::from_label(0), None);
         assert_eq!(Signature::from_index(u8::MAX), None);
         assert_eq!(Signature::from_name("no-such-tool"), None);
     }

@@ -232,6 +232,7 @@ pub(crate) fn example() -> Report {
         seconds: 600,
         kind: Kind::Forged,
         cause: Cause::TcpXmas,
+        mark: None,
         contacts: [3, 2, 1],
         score: 7_098,
     }));
