@@ -116,9 +116,9 @@ mod tests {
     #[test]
     fn both_kinds_stand_in_one_table() {
         let expected = "\
-SOURCE         BY        SINCE                 UNTIL                 REPEATS  LABEL  WHY
-2001:db8::/32  operator  2024-02-29T12:34:56Z  removed                     -  -      scans by night
-192.0.2.7      engine    2024-02-29T12:34:56Z  2024-02-29T12:44:56Z        2  -      closed
+SOURCE         BY        SINCE                 UNTIL                 REPEATS  TOOL  WHY
+2001:db8::/32  operator  2024-02-29T12:34:56Z  removed                     -  -     scans by night
+192.0.2.7      engine    2024-02-29T12:34:56Z  2024-02-29T12:44:56Z        2  -     closed
 ";
         assert_eq!(shown(&list(), false), expected);
     }

@@ -163,9 +163,9 @@ mod tests {
     #[test]
     fn each_source_is_one_line() {
         let expected = "\
-SOURCE         SINCE                 LAST                  SCORE    OF  CONTACTS  FAILED  ANSWERED  KIND       LABEL  BANNED-UNTIL
-2001:db8::/64  -                     -                      0.00  4.97         -       -         -  signature  3      2024-02-29T12:34:56Z
-192.0.2.7      2024-02-29T12:34:56Z  2024-02-29T12:34:56Z   2.00  4.97         3       2         1  closed     -      -
+SOURCE         SINCE                 LAST                  SCORE    OF  CONTACTS  FAILED  ANSWERED  KIND       TOOL      BANNED-UNTIL
+2001:db8::/64  -                     -                      0.00  4.97         -       -         -  signature  nmap-ack  2024-02-29T12:34:56Z
+192.0.2.7      2024-02-29T12:34:56Z  2024-02-29T12:34:56Z   2.00  4.97         3       2         1  closed     -         -
 ";
         assert_eq!(shown(&sources(), false), expected);
     }

@@ -60,9 +60,8 @@ fn agree(seed: u64, preset: Preset) -> Result<[usize; 2]> {
 
 /// Demands the model's verdict on a frame, and its record and ban of the source. Returns whom it banned.
 fn judge_like(kernel: &mut Kernel, world: &World, books: &mut Books, frame: &[u8]) -> Result<Option<IpAddr>> {
-    let cause = world.judge(frame);
     let before = Seconds::of(now()?);
-    kernel.judge_like(world, frame)?;
+    let reason = kernel.judge_like(world, frame)?;
     let after = Seconds::of(now()?);
     let Ok(packet) = parse(frame) else { return Ok(None) };
     let source = packet.sender();
@@ -70,9 +69,9 @@ fn judge_like(kernel: &mut Kernel, world: &World, books: &mut Books, frame: &[u8
         (kernel.record("SOURCES", source)?, kernel.record("BANNED", source)?);
     // Where the second changed meanwhile, nobody knows in which of the two the program judged.
     let mut later = (after != before).then(|| books.clone());
-    let mut verdict = books.judge(&packet, cause, before);
+    let mut verdict = books.judge(&packet, &reason, before);
     if let Some(later) = later.as_mut() {
-        let theirs = later.judge(&packet, cause, after);
+        let theirs = later.judge(&packet, &reason, after);
         if books.known(source).copied() != record || books.ban(source) != ban {
             (*books, verdict) = (later.clone(), theirs);
         }
