@@ -1,7 +1,7 @@
 //! What the operator is told of a drop, and how often.
 
 use crate::cause::Cause;
-use crate::classify::signature::Signature;
+use crate::classify::signature::Label;
 use crate::key::Address;
 use crate::mark::Reason;
 use crate::parse::Packet;
@@ -100,7 +100,7 @@ impl Event {
             interface: interface.number(),
             cause: reason.cause.index(),
             kind,
-            label: reason.label(),
+            label: reason.mark.number(),
             _unused: 0,
         }
     }
@@ -138,9 +138,9 @@ impl Event {
         News::from_numbers(self.kind, self.number)
     }
 
-    /// The mark of a tool that the packet bore; `None` also where a newer program knows marks that this code does not.
-    pub fn mark(&self) -> Option<Signature> {
-        Signature::from_label(self.label)
+    /// The mark of a tool that the packet bore.
+    pub fn mark(&self) -> Label {
+        Label::from_number(self.label)
     }
 
     /// TCP sequence number; 0 where there is none.

@@ -5,7 +5,7 @@
 
 use crate::cause::{Action, Cause};
 use crate::classify::signature::{
-    Ballot, Confidence, Knowledge, Left, Signature, Traits, masscan_constant, recognise,
+    Ballot, Knowledge, Label, Left, Signature, Traits, masscan_constant, recognise,
 };
 use crate::decide::{Mercy, mercy};
 use crate::evidence::Kind;
@@ -20,28 +20,19 @@ use crate::parse::network::IpProtocol;
 pub struct Reason {
     /// Why.
     pub cause: Cause,
-    /// Whose mark; `None` also where nobody looked for one.
-    pub mark: Option<Signature>,
+    /// Whose mark; none also where nobody looked for one.
+    pub mark: Label,
 }
 
 impl Reason {
     /// For this cause, of a packet without a mark.
     pub fn of(cause: Cause) -> Reason {
-        Reason { cause, mark: None }
+        Reason { cause, mark: Label::NONE }
     }
 
     /// What it says of the packet's source; `None` where it says nothing.
     pub fn kind(&self) -> Option<Kind> {
-        if self.is_certain() { Some(Kind::Signature) } else { Kind::of(self.cause) }
-    }
-
-    /// The number that stands for the mark in records and events; 0 where there is none.
-    pub fn label(&self) -> u8 {
-        self.mark.map_or(0, Signature::label)
-    }
-
-    fn is_certain(&self) -> bool {
-        self.mark.is_some_and(|signature| signature.confidence() == Confidence::Certain)
+        if self.mark.is_certain() { Some(Kind::Signature) } else { Kind::of(self.cause) }
     }
 }
 
@@ -62,25 +53,17 @@ pub trait Traces {
 
 /// Looks for the mark of a tool in a packet that was decided about.
 #[inline(always)] // one frame on the BPF stack less than a call
-pub fn find<F: Frame + ?Sized, T: Traces>(
-    cause: Cause,
-    frame: &F,
-    packet: &Packet,
-    traces: &mut T,
-) -> Option<Signature> {
+pub fn find<F: Frame + ?Sized, T: Traces>(cause: Cause, frame: &F, packet: &Packet, traces: &mut T) -> Label {
     if !knocks(cause) {
-        return None;
+        return Label::NONE;
     }
     let traits = Traits::read(frame, packet);
     let alone = look(frame, packet, &traits, traces);
-    if alone.is_some_and(|signature| signature.confidence() == Confidence::Certain) {
-        return alone;
+    if Label::from(alone).is_certain() {
+        return alone.into();
     }
     let together = compare(cause, packet, &traits, traces);
-    match together.map(Signature::confidence) {
-        Some(Confidence::Certain) => together,
-        Some(Confidence::Hint) | None => alone.or(together),
-    }
+    if Label::from(together).is_certain() { together.into() } else { alone.or(together).into() }
 }
 
 /// Whether what passes or is dropped for this cause may have been written by a tool that gives itself away: what opens
@@ -114,7 +97,9 @@ fn look<F: Frame + ?Sized, T: Traces>(
     let mut knowledge = traces.knowledge();
     if traits.fragmentable {
         let place = traces.spread(packet.destination);
-        knowledge.learned = traces.ballot(place).and_then(|ballot| ballot.elected());
+        if let Some(ballot) = traces.ballot(place) {
+            knowledge.learned = *ballot;
+        }
     }
     let signature = recognise(frame, packet, traits, &knowledge);
     if matches!(signature, Some(Signature::MasscanOld | Signature::MasscanNew))
@@ -148,13 +133,12 @@ fn compare<T: Traces>(cause: Cause, packet: &Packet, traits: &Traits, traces: &m
 ///
 /// Whatever was to be dropped keeps the cause for which it is. What was to pass dies by a certain mark, unless something
 /// speaks for it: then it is as good as without a mark.
-pub fn settle<L: Lookups>(cause: Cause, mark: Option<Signature>, packet: &Packet, lookups: &L) -> Reason {
-    let reason = Reason { cause, mark };
+pub fn settle<L: Lookups>(cause: Cause, mark: Label, packet: &Packet, lookups: &L) -> Reason {
     match cause.action() {
-        Action::Pass if reason.is_certain() => match mercy(packet, lookups) {
+        Action::Pass if mark.is_certain() => match mercy(packet, lookups) {
             Mercy::Passes(cause) => Reason::of(cause),
             Mercy::Doubt | Mercy::None => Reason { cause: Cause::ToolSignature, mark },
         },
-        Action::Pass | Action::Drop => reason,
+        Action::Pass | Action::Drop => Reason { cause, mark },
     }
 }

@@ -1,6 +1,6 @@
 //! The contract between the programs in the kernel and the controller in user space.
 
-use crate::classify::signature::{Knowledge, PUBLIC_ADDRESSES};
+use crate::classify::signature::{Ballot, Knowledge, PUBLIC_ADDRESSES};
 use crate::parse::link::MacAddress;
 use crate::policy::{ClosedPorts, Judgement, Ping, Policy, Role};
 use crate::time::{Nanos, Seconds};
@@ -273,7 +273,7 @@ impl Rules {
     /// What is known of this host by which tools may give themselves away.
     pub fn knowledge(&self, now: Seconds) -> Knowledge {
         let unix_seconds = if self.epoch == 0 { 0 } else { now.after(self.epoch).0 };
-        Knowledge { public: self.public, learned: None, unix_seconds }
+        Knowledge { public: self.public, learned: Ballot::default(), unix_seconds }
     }
 
     /// The same, with other rules for judging evidence.

@@ -1,7 +1,7 @@
 //! Whose marks packets bear: what earlier ones left behind, and what is known of this host.
 
 use scanguard_common::cause::Cause;
-use scanguard_common::classify::signature::{Ballot, Knowledge, Left, Signature};
+use scanguard_common::classify::signature::{Ballot, Knowledge, Label, Left};
 use scanguard_common::key::{Address, spread};
 use scanguard_common::mark::{self, Traces};
 use scanguard_common::parse::Packet;
@@ -14,7 +14,7 @@ use crate::maps;
 
 /// Looks for the mark of a tool in a packet that was decided about.
 #[inline(never)] // as in `main`
-pub(crate) fn find(cause: Cause, frame: &PacketMemory, packet: &Packet) -> Option<Signature> {
+pub(crate) fn find(cause: Cause, frame: &PacketMemory, packet: &Packet) -> Label {
     mark::find(cause, frame, packet, &mut Kept)
 }
 

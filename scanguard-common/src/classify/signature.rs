@@ -18,6 +18,7 @@
 //! real stacks are known to give get next to nothing, because they mark a kind of host and not a deed: whoever counts
 //! them should do so once for a source.
 
+mod label;
 mod opening;
 mod options;
 mod segment;
@@ -25,6 +26,7 @@ mod trace;
 mod traits;
 mod translation;
 
+pub use label::Label;
 pub use trace::{Left, Trace};
 pub use traits::Traits;
 pub use translation::{Ballot, Knowledge, PUBLIC_ADDRESSES, masscan_constant};
@@ -78,14 +80,14 @@ macro_rules! signatures {
             }
 
             /// What may be done about it.
-            pub fn confidence(self) -> Confidence {
+            pub const fn confidence(self) -> Confidence {
                 match self {
                     $(Signature::$variant => Confidence::$confidence,)+
                 }
             }
 
             /// What it is worth as evidence: a log-likelihood ratio to base 2, derived above.
-            pub fn bits(self) -> u8 {
+            pub const fn bits(self) -> u8 {
                 match self {
                     $(Signature::$variant => $bits,)+
                 }
@@ -181,16 +183,6 @@ impl Signature {
     /// The signature of this index.
     pub fn from_index(index: u8) -> Option<Signature> {
         Signature::ALL.get(usize::from(index)).copied()
-    }
-
-    /// The number that stands for it in records and events, where 0 is none: its index and one.
-    pub fn label(self) -> u8 {
-        self.index() + 1
-    }
-
-    /// The signature of this number; `None` for 0, and for one that a newer program knows.
-    pub fn from_label(label: u8) -> Option<Signature> {
-        Signature::from_index(label.checked_sub(1)?)
     }
 
     /// The signature of this name.
@@ -290,9 +282,7 @@ mod tests {
             assert_eq!(usize::from(signature.index()), position);
             assert_eq!(Signature::from_index(signature.index()), Some(signature));
             assert_eq!(Signature::from_name(signature.name()), Some(signature));
-            assert_eq!(Signature::from_label(signature.label()), Some(signature));
         }
-        assert_eq!(Signature::from_label(0), None);
         assert_eq!(Signature::from_index(u8::MAX), None);
         assert_eq!(Signature::from_name("no-such-tool"), None);
     }

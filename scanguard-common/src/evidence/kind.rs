@@ -1,7 +1,7 @@
 //! What a contact can be, and how much each kind weighs.
 
 use crate::cause::Cause;
-use crate::classify::signature::Signature;
+use crate::classify::signature::Label;
 
 /// How a first contact ended.
 #[repr(u8)]
@@ -162,10 +162,10 @@ impl Weights {
     pub const SIGNATURE: u32 = 5_678;
 
     /// What the mark of a tool says of whoever sent it, by itself: what was measured of it, capped as above.
-    pub fn of_mark(signature: Signature) -> u32 {
+    pub fn of_mark(mark: Label) -> u32 {
         /// ln 2, rounded up, so that eight bits are exactly the cap.
         const BIT: u32 = 710;
-        (u32::from(signature.bits()) * BIT).min(Weights::SIGNATURE)
+        (u32::from(mark.bits()) * BIT).min(Weights::SIGNATURE)
     }
 
     /// What a contact of this kind adds to a score; what it takes away is [`CLOSED`](Self::CLOSED), if it was answered.

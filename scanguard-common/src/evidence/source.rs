@@ -4,7 +4,7 @@ use super::decay::{STEP, decayed};
 use super::kind::{Kind, Weights};
 use super::pending::Pending;
 use super::witness::Trial;
-use crate::classify::signature::{Confidence, Signature};
+use crate::classify::signature::Label;
 use crate::time::Seconds;
 
 /// How many contacts are remembered, so that repeating one of them is no news: the latest that were counted.
@@ -160,14 +160,13 @@ impl Source {
     /// What is certain is counted with each contact that bears it, by its [`Kind::Signature`]. A hint marks a kind of
     /// host and not a deed, so it is worth something only where the source had no better one. Of a segment of no
     /// connection it is the very thing for which that was dropped, and no further evidence.
-    pub(super) fn recognise(&mut self, mark: Signature, kind: Kind) {
-        let known = Signature::from_label(self.label).map_or(0, Weights::of_mark);
-        let worth = Weights::of_mark(mark);
+    pub(super) fn recognise(&mut self, mark: Label, kind: Kind) {
+        let (known, worth) = (Weights::of_mark(self.label()), Weights::of_mark(mark));
         if worth < known {
             return;
         }
-        self.label = mark.label();
-        if mark.confidence() == Confidence::Hint && kind != Kind::OutOfState {
+        self.label = mark.number();
+        if !mark.is_certain() && kind != Kind::OutOfState {
             self.score = self.score.saturating_add(worth - known).min(HIGHEST);
         }
     }
@@ -204,9 +203,9 @@ impl Source {
         [self.contacts, self.failed, self.answered]
     }
 
-    /// The number of the signature of its tool; 0 where none is known.
-    pub fn label(&self) -> u8 {
-        self.label
+    /// The most telling mark of a tool that it bore.
+    pub fn label(&self) -> Label {
+        Label::from_number(self.label)
     }
 
     /// How the last contact ended that was held against it.

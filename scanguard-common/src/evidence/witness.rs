@@ -6,7 +6,7 @@ use super::source::{PENDING, Source};
 use super::trail::Entry;
 use crate::ban::Ban;
 use crate::cause::Cause;
-use crate::classify::signature::Signature;
+use crate::classify::signature::Label;
 use crate::key::Address;
 use crate::mark::Reason;
 use crate::parse::Packet;
@@ -39,7 +39,7 @@ pub struct Contact {
     /// Why the packet was dropped or passed.
     pub cause: Cause,
     /// The mark of a tool that the packet bears, if any.
-    pub mark: Option<Signature>,
+    pub mark: Label,
 }
 
 impl Contact {
@@ -60,11 +60,6 @@ impl Contact {
     /// 33434 on, which IANA has assigned to it, and tracepath from 44444 on. It wants them to be closed.
     fn traces_a_route(&self) -> bool {
         self.protocol == IpProtocol::UDP.0 && matches!(self.trial.port, 33_434..=33_534 | 44_444..=44_544)
-    }
-
-    /// The number that stands for its mark; 0 where there is none.
-    fn label(&self) -> u8 {
-        self.mark.map_or(0, Signature::label)
     }
 }
 
@@ -178,8 +173,8 @@ fn is_over<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> b
             weigh(tables, contact.source, &overdue, |entry| entry);
         }
     }
-    if let Some(mark) = contact.mark {
-        recognise(tables, contact, mark);
+    if contact.mark != Label::NONE {
+        recognise(tables, contact);
     }
     let Some(record) = tables.source(contact.source) else { return false };
     // What this side says by UDP is an answer only to whoever has asked.
@@ -188,20 +183,20 @@ fn is_over<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> b
         || record.awaits(contact.trial.key);
     if is_answer {
         weigh(tables, contact.source, &contact.trial, |entry| {
-            entry.of(contact.protocol, contact.cause, contact.label())
+            entry.of(contact.protocol, contact.cause, contact.mark)
         });
     }
     tables.source(contact.source).is_some_and(|record| record.score() >= rules.threshold)
 }
 
 /// Notes which tool the source may use, and writes that down if it moved the score.
-fn recognise<T: Tables>(tables: &mut T, contact: &Contact, mark: Signature) {
+fn recognise<T: Tables>(tables: &mut T, contact: &Contact) {
     let Some(record) = tables.source(contact.source) else { return };
     let before = record.score();
-    record.recognise(mark, contact.trial.kind);
+    record.recognise(contact.mark, contact.trial.kind);
     if record.score() != before {
         let entry = Entry::new(&Trial { kind: Kind::Signature, ..contact.trial }, [before, record.score()]);
-        tables.write(contact.source, entry.of(contact.protocol, contact.cause, mark.label()));
+        tables.write(contact.source, entry.of(contact.protocol, contact.cause, contact.mark));
     }
 }
 
@@ -217,7 +212,7 @@ fn weigh<T: Tables>(tables: &mut T, source: Address, trial: &Trial, complete: im
 
 fn ban<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> Verdict {
     let now = contact.trial.at;
-    let (mut kind, mut label) = (contact.trial.kind, contact.label());
+    let (mut kind, mut label) = (contact.trial.kind, contact.mark);
     if let Some(record) = tables.source(contact.source) {
         (kind, label) = (record.kind(), record.label());
         // Also while a ban holds, or who is never banned: what was judged once is not judged again.

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use lru::LruCache;
 use scanguard_common::cause::Cause;
 use scanguard_common::classify::flags::TcpFlags;
-use scanguard_common::classify::signature::Signature;
+use scanguard_common::classify::signature::Label;
 use scanguard_common::closed::Refused;
 use scanguard_common::evidence::Kind;
 use scanguard_common::flow::{Destination, LEARNING, Socket};
@@ -184,12 +184,7 @@ impl Host {
     }
 
     /// Looks for the mark of a tool in a packet that was decided about.
-    pub(super) fn find_mark(
-        &mut self,
-        frame: &CapturedFrame<'_>,
-        packet: &Packet,
-        cause: Cause,
-    ) -> Option<Signature> {
+    pub(super) fn find_mark(&mut self, frame: &CapturedFrame<'_>, packet: &Packet, cause: Cause) -> Label {
         mark::find(cause, frame, packet, &mut self.traces)
     }
 

@@ -17,7 +17,7 @@ use aya::util::nr_cpus;
 use aya::{Ebpf, Pod};
 use scanguard_common::ban::{Ban, Terms};
 use scanguard_common::cause::{Action, Cause};
-use scanguard_common::classify::signature::Left;
+use scanguard_common::classify::signature::{Label, Left};
 use scanguard_common::closed::Refused;
 use scanguard_common::count::{self, Tally};
 use scanguard_common::evidence::Kind;
@@ -244,7 +244,7 @@ impl Kernel {
     fn set_ban(&mut self, scene: &Scene) -> anyhow::Result<()> {
         const TERMS: Terms = Terms { first: 3_600, ceiling: 3_600, forget: 3_600 };
         let now = Seconds::of(clock::now()?);
-        let ban = scene.is_banned.then(|| Wire(Ban::default().again(Kind::Closed, 0, TERMS, now)));
+        let ban = scene.is_banned.then(|| Wire(Ban::default().again(Kind::Closed, Label::NONE, TERMS, now)));
         self.remember("BANNED", scene.sender.words(), ban)
     }
 

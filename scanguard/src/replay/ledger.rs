@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use lru::LruCache;
 use scanguard_common::ban::Ban;
 use scanguard_common::cause::Cause;
-use scanguard_common::classify::signature::Signature;
+use scanguard_common::classify::signature::Label;
 use scanguard_common::evidence::{Contact, Entry, Kind, Knock, Source, Tables, Verdict, Weights, witness};
 use scanguard_common::key::{Address, spread, spread_port};
 use scanguard_common::mark::Reason;
@@ -44,8 +44,8 @@ pub(crate) struct Banned {
     pub(crate) kind: Kind,
     /// Why its packet was dropped or passed.
     pub(crate) cause: Cause,
-    /// The mark of its tool, if any is known.
-    pub(crate) mark: Option<Signature>,
+    /// The mark of its tool.
+    pub(crate) mark: Label,
     /// How many first contacts were counted: all, those that failed, those that were answered.
     pub(crate) contacts: [u16; 3],
     /// The score that was reached, in units of [`Weights::UNIT`].
@@ -96,7 +96,7 @@ impl Ledger {
                 // Who is banned for one contact has no record.
                 let record = self.tables.sources.peek(&source);
                 let contacts = record.map_or([1, 1, 0], Source::contacts);
-                let mark = record.map_or(reason.mark, |record| Signature::from_label(record.label()));
+                let mark = record.map_or(reason.mark, Source::label);
                 let entry = self.tables.written;
                 let score = entry.map_or(Weights::against(kind), |entry| entry.scores()[1]);
                 let kind = entry.map_or(kind, |entry| entry.kind());

@@ -55,6 +55,6 @@ impl mark::Traces for Traces {
     }
 
     fn knowledge(&self) -> Knowledge {
-        Knowledge { public: self.public, learned: None, unix_seconds: Seconds::of(self.now).0 }
+        Knowledge { public: self.public, learned: Ballot::default(), unix_seconds: Seconds::of(self.now).0 }
     }
 }

@@ -52,7 +52,7 @@ impl Banlist {
                 since: dated(ban.since())?,
                 until: Some(dated(ban.until())?),
                 why: Some(ban.kind().name().to_owned()),
-                tool: Signature::from_label(ban.label()).map(Signature::name),
+                tool: ban.label().signature().map(Signature::name),
                 repeats: Some(ban.repeats()),
             });
         }

@@ -50,7 +50,7 @@ impl Told {
             time: rfc3339(time),
             interface,
             cause: event.cause().map_or("unknown", |cause| cause.name()),
-            tool: event.mark().map(Signature::name),
+            tool: event.mark().signature().map(Signature::name),
             source: prefix::address(event.source()),
             source_port: event.source_port(),
             destination: prefix::address(event.destination()),

@@ -51,7 +51,7 @@ fn known(case: &Case, out: &mut dyn Write) -> anyhow::Result<()> {
     let [contacts, failed, answered] = record.contacts();
     writeln!(out, "Known since {}, last heard of {}.", dated(record.since())?, dated(record.last())?)?;
     writeln!(out, "First contacts: {contacts}, of which {failed} failed and {answered} were answered.")?;
-    if let Some(signature) = Signature::from_label(record.label()) {
+    if let Some(signature) = record.label().signature() {
         let certainty = match signature.confidence() {
             Confidence::Certain => "What it sends was written by a tool",
             Confidence::Hint => "What it sends may have been written by a tool",
@@ -83,7 +83,7 @@ fn trail(case: &Case, out: &mut dyn Write) -> anyhow::Result<()> {
             contact(entry),
             entry.kind().name().to_owned(),
             entry.cause().map_or("-", Cause::name).to_owned(),
-            Signature::from_label(entry.label()).map_or("-", Signature::name).to_owned(),
+            entry.label().signature().map_or("-", Signature::name).to_owned(),
             Score(before).to_string(),
             Score(after).to_string(),
             if after >= case.rules.threshold { "banned".to_owned() } else { String::new() },

@@ -129,7 +129,7 @@ fn banned(bans: &[Banned]) -> Table<8> {
             contacts.to_string(),
             failed.to_string(),
             format!("{:.2}", score(ban)),
-            ban.mark.map_or("-", Signature::name).to_owned(),
+            ban.mark.signature().map_or("-", Signature::name).to_owned(),
         ]);
     }
     table
@@ -293,7 +293,7 @@ impl Line {
             seconds: ban.seconds,
             contact: ban.kind.name(),
             cause: ban.cause.name(),
-            tool: ban.mark.map(Signature::name),
+            tool: ban.mark.signature().map(Signature::name),
             contacts,
             failed,
             answered,

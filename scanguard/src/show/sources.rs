@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use scanguard_common::ban::Ban;
-use scanguard_common::classify::signature::Signature;
+use scanguard_common::classify::signature::{Label, Signature};
 use scanguard_common::evidence::{Kind, Source};
 use scanguard_common::time::Seconds;
 use serde::Serialize;
@@ -78,7 +78,7 @@ impl Line {
             failed,
             answered,
             kind: last_kind.filter(|kind| *kind != Kind::Asked).map(Kind::name),
-            tool: label.and_then(Signature::from_label).map(Signature::name),
+            tool: label.and_then(Label::signature).map(Signature::name),
             banned_until: ban.map(|ban| dated(ban.until())).transpose()?,
         })
     }
