@@ -4,6 +4,7 @@
 //! most packets need not be looked at: those of connections, and those that nobody answers.
 
 use crate::cause::{Action, Cause};
+use crate::classify::flags::TcpFlags;
 use crate::classify::signature::{
     Ballot, Knowledge, Label, Left, Signature, Traits, masscan_constant, recognise,
 };
@@ -51,18 +52,15 @@ pub trait Traces {
     fn knowledge(&self) -> Knowledge;
 }
 
-/// Looks for the mark of a tool in a packet that was decided about.
+/// Looks for the mark of a tool in a packet that [`knocks`].
 #[inline(always)] // one frame on the BPF stack less than a call
-pub fn find<F: Frame + ?Sized, T: Traces>(cause: Cause, frame: &F, packet: &Packet, traces: &mut T) -> Label {
-    if !knocks(cause) {
-        return Label::NONE;
-    }
+pub fn find<F: Frame + ?Sized, T: Traces>(frame: &F, packet: &Packet, traces: &mut T) -> Label {
     let traits = Traits::read(frame, packet);
     let alone = look(frame, packet, &traits, traces);
     if Label::from(alone).is_certain() {
         return alone.into();
     }
-    let together = compare(cause, packet, &traits, traces);
+    let together = compare(packet, &traits, traces);
     if Label::from(together).is_certain() { together.into() } else { alone.or(together).into() }
 }
 
@@ -70,7 +68,7 @@ pub fn find<F: Frame + ?Sized, T: Traces>(cause: Cause, frame: &F, packet: &Pack
 /// something, and what belongs to nothing.
 ///
 /// Not what no socket is asked about: a flag that is impossible says enough, and should die as cheaply as it does.
-fn knocks(cause: Cause) -> bool {
+pub fn knocks(cause: Cause) -> bool {
     matches!(
         cause,
         Cause::NewConnection
@@ -121,8 +119,9 @@ fn vote<T: Traces>(packet: &Packet, constant: u16, traces: &mut T) {
 /// What it shows together with the last one of its source.
 ///
 /// SYN/ACKs are left out: a host that answers forged SYNs in our name may well use one number for all.
-fn compare<T: Traces>(cause: Cause, packet: &Packet, traits: &Traits, traces: &mut T) -> Option<Signature> {
-    if packet.transport.protocol != IpProtocol::TCP || cause == Cause::SynAckProbe {
+fn compare<T: Traces>(packet: &Packet, traits: &Traits, traces: &mut T) -> Option<Signature> {
+    let accepts = packet.transport.segment.flags.has(TcpFlags::SYN | TcpFlags::ACK);
+    if packet.transport.protocol != IpProtocol::TCP || accepts {
         return None;
     }
     let spread = traces.spread(packet.source);
@@ -131,14 +130,19 @@ fn compare<T: Traces>(cause: Cause, packet: &Packet, traits: &Traits, traces: &m
 
 /// Settles what becomes of a packet that was decided about, by the mark that it bears.
 ///
-/// Whatever was to be dropped keeps the cause for which it is. What was to pass dies by a certain mark, unless something
-/// speaks for it: then it is as good as without a mark.
+/// Whatever was to be dropped keeps the cause for which it is. What was to pass dies by a certain mark, unless it is for
+/// a port that is published for everybody, which learns nothing that is not known, or something else speaks for it: then
+/// it is as good as without a mark.
 pub fn settle<L: Lookups>(cause: Cause, mark: Label, packet: &Packet, lookups: &L) -> Reason {
     match cause.action() {
-        Action::Pass if mark.is_certain() => match mercy(packet, lookups) {
+        Action::Pass if mark.is_certain() && !is_published(packet, lookups) => match mercy(packet, lookups) {
             Mercy::Passes(cause) => Reason::of(cause),
             Mercy::Doubt | Mercy::None => Reason { cause: Cause::ToolSignature, mark },
         },
         Action::Pass | Action::Drop => Reason { cause, mark },
     }
+}
+
+fn is_published<L: Lookups>(packet: &Packet, lookups: &L) -> bool {
+    lookups.port_rule(packet).is_public(packet.transport.protocol)
 }

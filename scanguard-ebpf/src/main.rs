@@ -16,6 +16,7 @@ mod maps;
 mod remember;
 mod report;
 mod traces;
+mod verifier;
 
 use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
@@ -41,8 +42,8 @@ fn scanguard_in(ctx: XdpContext) -> u32 {
     let cause = match understand(&frame) {
         Ok(packet) => {
             let kernel = Incoming::new(&ctx, &frame, interface);
-            let cause = decide(&packet, &kernel);
-            let reason = mark::settle(cause, traces::find(cause, &frame, &packet), &packet, &kernel);
+            let cause = verifier::forget(decide(&packet, &kernel));
+            let reason = mark::settle(cause, traces::find(&ctx, cause, &packet), &packet, &kernel);
             report::tell(&ctx, interface, &reason, &packet);
             if let Some(kind) = reason.kind() {
                 ledger::hold(&ctx, interface, kind, &reason, &packet);

@@ -12,6 +12,7 @@ use scanguard_common::closed::Refused;
 use scanguard_common::count::{CAUSES_PER_INTERFACE, Notes, Tally};
 use scanguard_common::event::EventGate;
 use scanguard_common::evidence::{Knock, Source, Trail};
+use scanguard_common::parse::Packet;
 use scanguard_common::policy::PortRule;
 use scanguard_common::recall::Recalled;
 use scanguard_common::schema::{
@@ -61,6 +62,10 @@ pub(crate) static DOOR: Array<Knock> = Array::with_max_entries(DOOR_PLACES, 0);
 /// last's. Written by the programs.
 #[map]
 pub(crate) static TRACES: Array<Left> = Array::with_max_entries(TRACE_PLACES, 0);
+
+/// The packet that is being looked at, on each processor. Written by the programs.
+#[map]
+pub(crate) static ASIDE: PerCpuArray<Packet> = PerCpuArray::with_max_entries(1, 0);
 
 /// As which addresses this host is scanned: place by hash of its own → what masscan votes for. Written by the programs.
 #[map]

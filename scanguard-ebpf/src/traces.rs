@@ -1,5 +1,7 @@
 //! Whose marks packets bear: what earlier ones left behind, and what is known of this host.
 
+use aya_ebpf::bindings::xdp_md;
+use aya_ebpf::programs::XdpContext;
 use scanguard_common::cause::Cause;
 use scanguard_common::classify::signature::{Ballot, Knowledge, Label, Left};
 use scanguard_common::key::{Address, spread};
@@ -13,9 +15,28 @@ use crate::lookup::now;
 use crate::maps;
 
 /// Looks for the mark of a tool in a packet that was decided about.
-#[inline(never)] // as in `main`
-pub(crate) fn find(cause: Cause, frame: &PacketMemory, packet: &Packet) -> Label {
-    mark::find(cause, frame, packet, &mut Kept)
+#[inline(always)]
+pub(crate) fn find(ctx: &XdpContext, cause: Cause, packet: &Packet) -> Label {
+    if !mark::knocks(cause) {
+        return Label::NONE;
+    }
+    let Some(aside) = maps::ASIDE.get_ptr_mut(0) else { return Label::NONE };
+    // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
+    unsafe { aside.write(*packet) };
+    let [number, ..] = scanguard_mark(ctx.ctx).to_le_bytes();
+    Label::from_number(number)
+}
+
+/// The same as a global function, which the verifier reads once by itself and not again for each way that leads to it:
+/// so it takes nothing but the context.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn scanguard_mark(ctx: *mut xdp_md) -> u32 {
+    let Some(aside) = maps::ASIDE.get_ptr_mut(0) else { return 0 };
+    // SAFETY: as above.
+    let packet = unsafe { &*aside };
+    let frame = PacketMemory::incoming(&XdpContext::new(ctx));
+    u32::from(mark::find(&frame, packet, &mut Kept).number())
 }
 
 /// The maps in which they are kept.

@@ -185,7 +185,7 @@ impl Host {
 
     /// Looks for the mark of a tool in a packet that was decided about.
     pub(super) fn find_mark(&mut self, frame: &CapturedFrame<'_>, packet: &Packet, cause: Cause) -> Label {
-        mark::find(cause, frame, packet, &mut self.traces)
+        if mark::knocks(cause) { mark::find(frame, packet, &mut self.traces) } else { Label::NONE }
     }
 
     /// Whether new contacts of a source are refused.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use scanguard_common::cause::Cause;
-use scanguard_common::classify::signature::{Ballot, Knowledge, Left};
+use scanguard_common::classify::signature::{Ballot, Knowledge, Label, Left};
 use scanguard_common::decide::decide;
 use scanguard_common::flow::{Destination, Lookups, Socket, station};
 use scanguard_common::key::{Address, spread};
@@ -205,7 +205,11 @@ impl World {
             Ok(packet) => {
                 let asked = Asked { world: self, frame };
                 let cause = decide(&packet, &asked);
-                let mark = mark::find(cause, frame, &packet, &mut *self.traces.borrow_mut());
+                let mark = if mark::knocks(cause) {
+                    mark::find(frame, &packet, &mut *self.traces.borrow_mut())
+                } else {
+                    Label::NONE
+                };
                 mark::settle(cause, mark, &packet, &asked)
             }
             Err(cause) => Reason::of(cause),

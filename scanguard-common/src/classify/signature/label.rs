@@ -12,6 +12,7 @@ use super::{Confidence, Signature};
 pub struct Label(u8);
 
 /// Those that are certain, each as the bit of its label.
+#[expect(clippy::indexing_slicing, reason = "evaluated while compiling")]
 const CERTAIN: u64 = {
     let (mut bits, mut index) = (0, 0);
     while index < Signature::ALL.len() {
@@ -24,6 +25,7 @@ const CERTAIN: u64 = {
 };
 
 /// What each is worth, in bits, by its label.
+#[expect(clippy::indexing_slicing, reason = "evaluated while compiling")]
 const BITS: [u8; Signature::ALL.len() + 1] = {
     let (mut bits, mut index) = ([0; Signature::ALL.len() + 1], 0);
     while index < Signature::ALL.len() {
