@@ -1,7 +1,7 @@
 //! Counters are exact: packets and bytes, by cause and by interface.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -40,6 +40,7 @@ const PROBES: [Probe; 12] = [
 #[test]
 fn every_probe_is_counted_once_with_its_bytes_under_its_own_cause() -> Result<()> {
     let lab = Lab::new()?;
+    let _listener = lab.guarded.within(|| TcpListener::bind((GUARDED_V4, OPEN)))?;
     let guard = Guard::attached_with(&lab.guarded, "--preset off --closed-ports ingress")?;
     let injector = Injector::on(&lab.outside, INTERFACE)?;
     let before = guard.counts()?;
@@ -91,8 +92,14 @@ fn every_probe_is_counted_once_with_its_bytes_under_its_own_cause() -> Result<()
     Ok(())
 }
 
+/// A port where a program listens.
+const OPEN: u16 = 80;
+
+/// The options of nmap's SYN: MSS 1460 alone.
+const NMAPS: [u8; 4] = [2, 4, 0x05, 0xb4];
+
 /// A frame for each cause that is not a matter of flags and sequence numbers.
-fn forged() -> [(Cause, Vec<u8>); 8] {
+fn forged() -> [(Cause, Vec<u8>); 9] {
     let ip = || Frame::ipv4(OUTSIDE_V4, GUARDED_V4);
     let from = |source| Frame::ipv4(source, GUARDED_V4).tcp(40_000, 9).flags("S").build();
     [
@@ -104,6 +111,7 @@ fn forged() -> [(Cause, Vec<u8>); 8] {
         (Cause::BadSource, from(Ipv4Addr::LOCALHOST)),
         (Cause::PortZero, ip().tcp(40_000, 0).flags("S").build()),
         (Cause::IcmpProbe, ip().icmp(13, 0).build()),
+        (Cause::ToolSignature, ip().tcp(40_001, OPEN).flags("S").window(1024).options(&NMAPS).build()),
     ]
 }
 

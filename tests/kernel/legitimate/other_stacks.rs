@@ -113,7 +113,8 @@ fn handshakes_with_few_options_small_windows_and_old_habits() -> Result<()> {
     play(|stage, peer| {
         let syns: [fn(Tcp) -> Tcp; 6] = [
             |syn| syn,
-            |syn| syn.window(512),
+            // As Linux 2.0 did. Without MSS it would be hping's.
+            |syn| syn.options(&MSS).window(512),
             |syn| syn.options(&MSS).window(2144),
             |syn| syn.options(&MSS).window(1152),
             |syn| syn.options(&MSS).urgent(0x7777),
