@@ -1,11 +1,16 @@
 //! What the program in the kernel wrote down of sources, read from its maps.
 
-use std::net::IpAddr;
+use std::collections::BTreeMap;
+use std::fs::{self, DirEntry};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use aya::Pod;
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
+use scanguard_benches::footprint::memory_of;
 use scanguard_common::ban::Ban;
 use scanguard_common::evidence::{Entry, Source, Trail};
 use scanguard_common::key::Address;
@@ -92,6 +97,44 @@ impl<'a> Ledger<'a> {
         let sources: HashMap<MapData, [u32; 4], Wire<Source>> = self.open("SOURCES")?;
         let bans: HashMap<MapData, [u32; 4], Wire<Ban>> = self.open("BANNED")?;
         Ok([sources.keys().count(), bans.keys().count()])
+    }
+
+    /// Every ban.
+    pub(crate) fn bans(&self) -> Result<BTreeMap<[u32; 4], Ban>> {
+        let bans: HashMap<MapData, [u32; 4], Wire<Ban>> = self.open("BANNED")?;
+        bans.iter()
+            .map(|entry| entry.map(|(key, Wire(ban))| (key, ban)))
+            .collect::<Result<_, _>>()
+            .map_err(Into::into)
+    }
+
+    /// Bans these sources without being asked, as long as there is room: how many of them.
+    pub(crate) fn ban_all(&self, sources: impl Iterator<Item = Ipv4Addr>, ban: Ban) -> Result<u32> {
+        let mut bans: HashMap<MapData, [u32; 4], Wire<Ban>> = self.open("BANNED")?;
+        let mut banned = 0;
+        for source in sources {
+            match bans.insert(key(source.into()).words(), Wire(ban), 0) {
+                Ok(()) => banned += 1,
+                Err(MapError::SyscallError(error))
+                    if error.io_error.kind() == ErrorKind::ArgumentListTooLong =>
+                {
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(banned)
+    }
+
+    /// The bytes of every map, as the kernel tells them.
+    pub(crate) fn memory(&self) -> Result<BTreeMap<String, u64>> {
+        self.host.within(|| {
+            let bytes = |entry: DirEntry| {
+                let map = MapData::from_pin(entry.path())?;
+                Ok((entry.file_name().to_string_lossy().into_owned(), memory_of(map.fd().as_fd())?))
+            };
+            fs::read_dir(MAPS)?.map(|entry| bytes(entry?)).collect()
+        })
     }
 
     /// Judges by other rules from now on.
