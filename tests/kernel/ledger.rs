@@ -9,37 +9,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use aya::Pod;
-use aya::maps::{Array, HashMap, Map, MapData, MapError};
+use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
+use scanguard::Wire;
 use scanguard_benches::footprint::memory_of;
 use scanguard_common::ban::Ban;
+use scanguard_common::cause::Cause;
+use scanguard_common::count::{self, Tally};
 use scanguard_common::evidence::{Entry, Source, Trail};
 use scanguard_common::key::Address;
 use scanguard_common::policy::{Judgement, PortRule};
-use scanguard_common::schema::{Interface, Rules};
+use scanguard_common::schema::{Interface, InterfaceSlot, Rules};
 use scanguard_common::time::Nanos;
 use scanguard_harness::Host;
 
 const MAPS: &str = "/sys/fs/bpf/scanguard/maps";
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(10);
-
-/// A record of the program as map memory.
-#[repr(transparent)]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wire<T>(pub(crate) T);
-
-// SAFETY: a `repr(C)` record of integers without padding, of which every bit pattern is a value.
-unsafe impl Pod for Wire<Interface> {}
-// SAFETY: as above.
-unsafe impl Pod for Wire<Rules> {}
-// SAFETY: as above.
-unsafe impl Pod for Wire<PortRule> {}
-// SAFETY: as above.
-unsafe impl Pod for Wire<Source> {}
-// SAFETY: as above.
-unsafe impl Pod for Wire<Ban> {}
-// SAFETY: as above.
-unsafe impl Pod for Wire<Trail> {}
 
 /// The pinned maps of a guarded host.
 pub(crate) struct Ledger<'a> {
@@ -90,6 +75,14 @@ impl<'a> Ledger<'a> {
             ensure!(Instant::now() < deadline, "{source} was not banned: {:?}", self.source(source)?);
             std::thread::sleep(POLL);
         }
+    }
+
+    /// How many packets of a cause each processor has judged on the first interface.
+    pub(crate) fn judged_by_each(&self, cause: Cause) -> Result<Vec<u64>> {
+        let counts: PerCpuArray<MapData, Wire<Tally>> = self.open("COUNTS")?;
+        let slot = InterfaceSlot::new(0).context("the first slot")?;
+        let tallies = counts.get(&count::index(slot, cause), 0)?;
+        Ok(tallies.iter().map(|Wire(tally)| tally.packets()).collect())
     }
 
     /// How many sources have records, and how many have bans.

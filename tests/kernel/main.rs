@@ -22,6 +22,7 @@ mod lifetime;
 mod messages;
 mod policy;
 mod portable;
+mod processors;
 mod readme;
 mod refusals;
 mod replay;

@@ -29,25 +29,25 @@ pub struct Numbered {
 
 impl Numbered {
     /// How many sources there are before one comes again.
-    pub const SOURCES: u32 = 1 << 24;
+    pub const SOURCES: u32 = 1 << 26;
 
-    /// Each frame comes from another source in 11.0.0.0/8, in no order that a table could profit from, and its checksums
+    /// Each frame comes from another source in 12.0.0.0/6, in no order that a table could profit from, and its checksums
     /// are right. `unaddressed` is the frame that it is made of, from 0.0.0.0.
     ///
     /// # Errors
     ///
     /// Fails without root's privileges, and where this is no TCP over IPv4.
     pub fn sources(interface: u32, unaddressed: &[u8]) -> Result<Numbered> {
-        /// Odd, so that all of 24 bits come before one comes again.
-        const STEP: i32 = 0x009e_3779;
+        /// Odd, so that all of 26 bits come before one comes again.
+        const STEP: i32 = 0x029e_3779;
         let checksum = |at: i16| -> Result<u16> {
             let bytes = unaddressed.get(usize::try_from(at)?..).and_then(<[u8]>::first_chunk);
             Ok(u16::from_ne_bytes(*bytes.context("the frame is too short")?))
         };
         let mut change = vec![
             multiply(R1, STEP),
-            and(R1, 0x00ff_ffff),
-            or(R1, 11 << 24),
+            and(R1, 0x03ff_ffff),
+            or(R1, 12 << 24),
             to_network_order(R1, 32),
             store_word(R7, SOURCE, R1),
             // Both halves of it, of which both checksums are sums.
