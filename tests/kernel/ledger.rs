@@ -92,6 +92,16 @@ impl<'a> Ledger<'a> {
         Ok([sources.keys().count(), bans.keys().count()])
     }
 
+    /// Whether a source is never banned, as far as the programs know.
+    pub(crate) fn spares(&self, source: IpAddr) -> Result<bool> {
+        let spared: HashMap<MapData, [u32; 4], u32> = self.open("SPARED")?;
+        match spared.get(&key(source).words(), 0) {
+            Ok(_) => Ok(true),
+            Err(MapError::KeyNotFound) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Every ban.
     pub(crate) fn bans(&self) -> Result<BTreeMap<[u32; 4], Ban>> {
         let bans: HashMap<MapData, [u32; 4], Wire<Ban>> = self.open("BANNED")?;

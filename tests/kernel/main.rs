@@ -31,5 +31,6 @@ mod scans;
 mod scoreboard;
 mod signatures;
 mod silence;
+mod spared;
 mod traffic;
 mod translation;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::net::if_::if_nametoindex;
+use nix::sys::signal::Signal;
 use scanguard_benches::bare::Numbered;
 use scanguard_benches::kernel::send;
 use scanguard_common::cause::Cause;
@@ -56,7 +57,7 @@ fn a_flood_of_ten_million_forged_sources_is_told_and_harms_nobody() -> Result<()
     let pages = flood(&lab, &guard)?;
     let seconds = began.elapsed().as_secs_f64();
     reader.wait_for_stdout("\"crowded\"", Duration::from_secs(20)).context("the event of a crowd")?;
-    reader.signal(nix::sys::signal::Signal::SIGTERM)?;
+    reader.signal(Signal::SIGTERM)?;
     drop(reader);
 
     let (after, [now, bans], crowded) = (known()?, ledger.sizes()?, noted(&guard, "crowded")?);
