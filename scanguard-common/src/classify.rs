@@ -22,6 +22,8 @@ pub enum Class {
     Datagram,
     /// It asks whether the host is there: an echo request.
     Pings,
+    /// It asks for an association of SCTP.
+    Associates,
     /// It belongs to a protocol that is not judged any further.
     NotJudged(Cause),
 }
@@ -31,7 +33,9 @@ impl Class {
     pub fn is_of_a_flow(self) -> bool {
         match self {
             Class::NeedsConnection(_) | Class::Datagram => true,
-            Class::Impossible(_) | Class::Opens | Class::Pings | Class::NotJudged(_) => false,
+            Class::Impossible(_) | Class::Opens | Class::Pings | Class::Associates | Class::NotJudged(_) => {
+                false
+            }
         }
     }
 }
@@ -60,9 +64,14 @@ pub fn classify(packet: &Packet) -> Class {
         IpProtocol::TCP => flags::class(packet.transport.segment.flags),
         IpProtocol::UDP => Class::Datagram,
         IpProtocol::ICMP | IpProtocol::ICMPV6 if is_ping(packet) => Class::Pings,
+        IpProtocol::SCTP if packet.transport.message.kind == SCTP_INIT => Class::Associates,
         other => Class::NotJudged(not_judged(other)),
     }
 }
+
+/// The chunk that asks for an association, always the only one of its packet (RFC 9260 §3.3.2). The one that follows
+/// from the same side, COOKIE ECHO, returns what was given out in answer to it, so that nobody gets in without.
+const SCTP_INIT: u8 = 1;
 
 /// Whether it is an echo request (RFC 792, RFC 4443 §4.1).
 fn is_ping(packet: &Packet) -> bool {

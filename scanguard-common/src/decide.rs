@@ -32,10 +32,13 @@ fn decide_anew<L: Lookups>(packet: &Packet, lookups: &L) -> Cause {
     match suspicion {
         Suspicion::None(cause) => cause,
         Suspicion::Certain(cause) if lookups.was_dropped_lately(packet, cause) => cause,
-        Suspicion::Marked(_) | Suspicion::OutOfState(_) | Suspicion::Stray if lookups.has_spoken(packet) => {
+        Suspicion::Unwelcome(_) | Suspicion::Marked(_) | Suspicion::OutOfState(_) | Suspicion::Stray
+            if lookups.has_spoken(packet) =>
+        {
             Cause::InFlow
         }
         Suspicion::Certain(_)
+        | Suspicion::Unwelcome(_)
         | Suspicion::Marked(_)
         | Suspicion::OutOfState(_)
         | Suspicion::Stray
@@ -55,6 +58,9 @@ enum Suspicion {
     None(Cause),
     /// To be dropped for this cause, whatever flow it belongs to.
     Certain(Cause),
+    /// It asks for an association, and is to be dropped for this cause unless this side asks as well: both may begin at
+    /// the same time, and either may have forgotten what the other still knows.
+    Unwelcome(Cause),
     /// It claims a connection that does not exist, and was certainly made by hand: to be dropped for this cause.
     Marked(Cause),
     /// It claims a connection that does not exist, as far as this host's sockets tell: to be dropped for this cause.
@@ -82,6 +88,10 @@ fn suspect<L: Lookups>(packet: &Packet, lookups: &L) -> Suspicion {
             Some(cause) => Suspicion::Certain(cause),
             None if lookups.answers_pings() => Suspicion::None(Cause::Icmp),
             None => Suspicion::Certain(Cause::PingSilenced),
+        },
+        Class::Associates => match unwelcome(packet, lookups) {
+            None => Suspicion::None(Cause::Sctp),
+            Some(cause) => Suspicion::Unwelcome(cause),
         },
     }
 }
@@ -200,7 +210,10 @@ pub(crate) fn mercy<L: Lookups>(packet: &Packet, lookups: &L) -> Mercy {
 /// claims one is blamed.
 fn settle<L: Lookups>(suspicion: Suspicion, packet: &Packet, lookups: &L, learned: bool) -> Cause {
     match suspicion {
-        Suspicion::None(cause) | Suspicion::Certain(cause) | Suspicion::Marked(cause) => cause,
+        Suspicion::None(cause)
+        | Suspicion::Certain(cause)
+        | Suspicion::Unwelcome(cause)
+        | Suspicion::Marked(cause) => cause,
         Suspicion::OutOfState(_) | Suspicion::Stray if learned => Cause::MaybeTranslated,
         Suspicion::OutOfState(cause) => cause,
         Suspicion::Stray if lookups.spend_on_stray(packet.sender()) => Cause::Stray,

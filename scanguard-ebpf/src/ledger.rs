@@ -1,6 +1,7 @@
 //! Keeps what sources did, and bans them for it.
 
 use aya_ebpf::EbpfContext;
+use aya_ebpf::bindings::BPF_NOEXIST;
 use scanguard_common::ban::Ban;
 use scanguard_common::count::Note;
 use scanguard_common::event::News;
@@ -51,6 +52,9 @@ pub(crate) fn hold<C: EbpfContext>(
 static UNKNOWN: Source = Source::UNKNOWN;
 static EMPTY: Trail = Trail::EMPTY;
 
+/// Writes nothing over what is there.
+const ONLY_NEW: u64 = BPF_NOEXIST as u64;
+
 /// The maps in which evidence is kept.
 struct Ledger;
 
@@ -69,7 +73,8 @@ impl Tables for Ledger {
 
     #[expect(clippy::needless_borrows_for_generic_args, reason = "moved, it would lie on the stack before")]
     fn admit(&mut self, source: Address) -> Option<&mut Source> {
-        maps::SOURCES.insert(source.words(), &UNKNOWN, 0).ok()?;
+        // Where another processor was quicker, its record is the one.
+        let _ = maps::SOURCES.insert(source.words(), &UNKNOWN, ONLY_NEW);
         self.source(source)
     }
 
@@ -84,7 +89,7 @@ impl Tables for Ledger {
     fn write(&mut self, source: Address, entry: Entry) {
         let key = source.words();
         if maps::TRAILS.get_ptr_mut(key).is_none() {
-            let _ = maps::TRAILS.insert(key, &EMPTY, 0);
+            let _ = maps::TRAILS.insert(key, &EMPTY, ONLY_NEW);
         }
         if let Some(trail) = maps::TRAILS.get_ptr_mut(key) {
             // SAFETY: as above; people read it.

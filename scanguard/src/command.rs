@@ -47,6 +47,13 @@ fn is_broken(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(Error::BrokenPins { .. }))
 }
 
+/// The maps, for a command that shows who is banned. Whom this host depends on is brought up to date before.
+async fn current() -> anyhow::Result<Maps> {
+    let pins = pins_in_use().await?;
+    spared::renew(&pins).await?;
+    Maps::open(&pins)
+}
+
 /// The maps, for a command that changes something in them while it holds the lock. Whom this host depends on is brought
 /// up to date on the way.
 async fn change() -> anyhow::Result<(Lock, Maps)> {

@@ -51,3 +51,5 @@ mod show;
 mod spared;
 mod stats;
 mod translation;
+
+pub use self::maps::Wire;

@@ -43,7 +43,7 @@ const EVENTS: &str = "EVENTS";
 /// A record of the programs, as it lies in map memory.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wire<T>(pub(crate) T);
+pub struct Wire<T>(pub T);
 
 // SAFETY: `repr(C)`, only integers and arrays of them, without padding: its size is asserted to be their sum.
 unsafe impl Pod for Wire<Interface> {}

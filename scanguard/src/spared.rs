@@ -14,11 +14,12 @@ use rtnetlink::{Handle, RouteMessageBuilder};
 use scanguard_common::schema::MAX_SPARED;
 
 pub(crate) use self::watch::Watch;
+use crate::clock;
 use crate::error::Error;
 use crate::lock::Lock;
 use crate::maps::Maps;
 use crate::pin::Pins;
-use crate::prefix::key_of_source;
+use crate::prefix::{Prefix, key_of_source};
 
 /// Why an address is spared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,13 +61,44 @@ pub(crate) async fn read() -> anyhow::Result<Vec<(IpAddr, Why)>> {
     Ok(known)
 }
 
-/// Has the programs spare them: those that were spared and are not known any more are not.
+/// Has the programs spare them: those that were spared and are not known any more are not. Whoever was banned before it
+/// was known is pardoned, and bans of which nothing counts any more are forgotten.
 pub(crate) async fn refresh(maps: &mut Maps) -> anyhow::Result<()> {
-    maps.spare(&keys(&read().await?))
+    let keys = keys(&read().await?);
+    maps.spare(&keys)?;
+    for (source, why) in banned_among(maps, &keys)? {
+        maps.lift(source)?;
+        tracing::warn!("{}: its ban was lifted, because it is {}", Prefix::of_source(source), why.name());
+    }
+    maps.forget_bans(maps.rules()?.judgement().terms, clock::seconds()?)
 }
 
-/// The same for a process that goes on: false where another command is at work, and it has to be tried again.
-pub(crate) async fn refresh_in_passing(pins: &Pins) -> anyhow::Result<bool> {
+/// The same for a command that only reads, where anything has changed, so that nobody is shown as banned who is not to
+/// be. Where another command is at work, the next one will do.
+pub(crate) async fn renew(pins: &Pins) -> anyhow::Result<()> {
+    let (maps, keys) = (Maps::open(pins)?, keys(&read().await?));
+    let is_current = maps.spared()?.into_iter().eq(keys.iter().map(|(source, why)| (*source, *why as u32)));
+    if !is_current || !banned_among(&maps, &keys)?.is_empty() {
+        refresh_in_passing(pins).await?;
+    }
+    Ok(())
+}
+
+/// Those whose bans hold all the same.
+fn banned_among(maps: &Maps, keys: &BTreeMap<IpAddr, Why>) -> anyhow::Result<Vec<(IpAddr, Why)>> {
+    let now = clock::seconds()?;
+    let mut banned = Vec::new();
+    for (source, why) in keys {
+        if maps.ban(*source)?.is_some_and(|ban| ban.holds(now)) {
+            banned.push((*source, *why));
+        }
+    }
+    Ok(banned)
+}
+
+/// The same as [`refresh`] for a process that may be in another's way: false where another command is at work, and it has
+/// to be tried again.
+async fn refresh_in_passing(pins: &Pins) -> anyhow::Result<bool> {
     match Lock::take().await {
         Ok(_lock) => refresh(&mut Maps::open(pins)?).await.map(|()| true),
         Err(error) if matches!(error.downcast_ref(), Some(Error::Locked { .. })) => Ok(false),

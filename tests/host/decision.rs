@@ -268,6 +268,23 @@ fn a_ban_refuses_new_contacts_and_nothing_else() {
     for port in [BOUND, UNKNOWN] {
         assert_eq!(datagram(&world, port), [Cause::Banned; 2], "port {port}");
     }
+    const INIT: u8 = 1;
+    let sctp = |world: &World, port, chunk| {
+        FAMILIES.map(|(outside, guarded)| {
+            world.judge(&Frame::between(outside, guarded).sctp(1234, port).chunk(chunk, 0, &[0; 16]).build())
+        })
+    };
+    assert_eq!(sctp(&host(), UNKNOWN, INIT), [Cause::Sctp; 2], "nobody is banned");
+    assert_eq!(sctp(&world, UNKNOWN, INIT), [Cause::Banned; 2]);
+    for chunk in (0..=u8::MAX).filter(|chunk| *chunk != INIT) {
+        assert_eq!(sctp(&world, UNKNOWN, chunk), [Cause::Sctp; 2], "chunk {chunk}");
+    }
+    // Nothing tells whether a packet of these begins something.
+    for protocol in [4, 41, 47, 50, 51, 89, 253] {
+        let frame = Frame::ipv4(OUTSIDE_V4, GUARDED_V4).build(protocol, &[0; 20]);
+        let cause = world.judge(&frame);
+        assert!(matches!(cause, Cause::OtherProtocol), "protocol {protocol}: {}", cause.name());
+    }
     let ping = |world: &World| world.judge(&Frame::ipv4(OUTSIDE_V4, GUARDED_V4).icmp(8, 0).build());
     assert_eq!(ping(&world), Cause::Banned);
     for flags in ["A", "PA", "FA", "R"] {
@@ -280,12 +297,14 @@ fn a_ban_refuses_new_contacts_and_nothing_else() {
     }));
     assert_eq!(datagram(&begun_here, UNKNOWN), [Cause::InFlow; 2]);
     assert_eq!(datagram(&begun_here, BOUND), [Cause::InFlow; 2]);
+    assert_eq!(sctp(&begun_here, UNKNOWN, INIT), [Cause::InFlow; 2]);
     assert_eq!(judge(&begun_here, 1234, UNKNOWN, "SA", 7), [Cause::InFlow; 2]);
 
-    let published = PortRule::default().with_public(IpProtocol::TCP);
+    let published = PortRule::default().with_public(IpProtocol::TCP).with_public(IpProtocol::SCTP);
     let world = banning(host()).with_port_rule(OPEN, published).with_port_rule(BOUND, published);
     assert_eq!(judge(&world, 1234, OPEN, "S", 7), [Cause::NewConnection; 2]);
-    assert_eq!(datagram(&world, BOUND), [Cause::Banned; 2], "it is published over TCP only");
+    assert_eq!(datagram(&world, BOUND), [Cause::Banned; 2], "it is not published over UDP");
+    assert_eq!(sctp(&world, OPEN, INIT), [Cause::Sctp; 2]);
     let allowed = FAMILIES.iter().fold(banning(host()), |world, (outside, _)| world.allowing(*outside));
     assert_eq!(judge(&allowed, 1234, OPEN, "S", 7), [Cause::Allowed; 2]);
 }

@@ -1,40 +1,30 @@
 //! What the program in the kernel wrote down of sources, read from its maps.
 
-use std::net::IpAddr;
+use std::collections::BTreeMap;
+use std::fs::{self, DirEntry};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use aya::Pod;
-use aya::maps::{Array, HashMap, Map, MapData, MapError};
+use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
+use scanguard::Wire;
+use scanguard_benches::footprint::memory_of;
 use scanguard_common::ban::Ban;
+use scanguard_common::cause::Cause;
+use scanguard_common::count::{self, Tally};
 use scanguard_common::evidence::{Entry, Source, Trail};
 use scanguard_common::key::Address;
 use scanguard_common::policy::{Judgement, PortRule};
-use scanguard_common::schema::{Interface, Rules};
+use scanguard_common::schema::{Interface, InterfaceSlot, Rules};
 use scanguard_common::time::Nanos;
 use scanguard_harness::Host;
 
 const MAPS: &str = "/sys/fs/bpf/scanguard/maps";
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(10);
-
-/// A record of the program as map memory.
-#[repr(transparent)]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wire<T>(pub(crate) T);
-
-// SAFETY: a `repr(C)` record of integers without padding, of which every bit pattern is a value.
-unsafe impl Pod for Wire<Interface> {}
-// SAFETY: as above.
-unsafe impl Pod for Wire<Rules> {}
-// SAFETY: as above.
-unsafe impl Pod for Wire<PortRule> {}
-// SAFETY: as above.
-unsafe impl Pod for Wire<Source> {}
-// SAFETY: as above.
-unsafe impl Pod for Wire<Ban> {}
-// SAFETY: as above.
-unsafe impl Pod for Wire<Trail> {}
 
 /// The pinned maps of a guarded host.
 pub(crate) struct Ledger<'a> {
@@ -87,11 +77,67 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// How many packets of a cause each processor has judged on the first interface.
+    pub(crate) fn judged_by_each(&self, cause: Cause) -> Result<Vec<u64>> {
+        let counts: PerCpuArray<MapData, Wire<Tally>> = self.open("COUNTS")?;
+        let slot = InterfaceSlot::new(0).context("the first slot")?;
+        let tallies = counts.get(&count::index(slot, cause), 0)?;
+        Ok(tallies.iter().map(|Wire(tally)| tally.packets()).collect())
+    }
+
     /// How many sources have records, and how many have bans.
     pub(crate) fn sizes(&self) -> Result<[usize; 2]> {
         let sources: HashMap<MapData, [u32; 4], Wire<Source>> = self.open("SOURCES")?;
         let bans: HashMap<MapData, [u32; 4], Wire<Ban>> = self.open("BANNED")?;
         Ok([sources.keys().count(), bans.keys().count()])
+    }
+
+    /// Whether a source is never banned, as far as the programs know.
+    pub(crate) fn spares(&self, source: IpAddr) -> Result<bool> {
+        let spared: HashMap<MapData, [u32; 4], u32> = self.open("SPARED")?;
+        match spared.get(&key(source).words(), 0) {
+            Ok(_) => Ok(true),
+            Err(MapError::KeyNotFound) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Every ban.
+    pub(crate) fn bans(&self) -> Result<BTreeMap<[u32; 4], Ban>> {
+        let bans: HashMap<MapData, [u32; 4], Wire<Ban>> = self.open("BANNED")?;
+        bans.iter()
+            .map(|entry| entry.map(|(key, Wire(ban))| (key, ban)))
+            .collect::<Result<_, _>>()
+            .map_err(Into::into)
+    }
+
+    /// Bans these sources without being asked, as long as there is room: how many of them.
+    pub(crate) fn ban_all(&self, sources: impl Iterator<Item = Ipv4Addr>, ban: Ban) -> Result<u32> {
+        let mut bans: HashMap<MapData, [u32; 4], Wire<Ban>> = self.open("BANNED")?;
+        let mut banned = 0;
+        for source in sources {
+            match bans.insert(key(source.into()).words(), Wire(ban), 0) {
+                Ok(()) => banned += 1,
+                Err(MapError::SyscallError(error))
+                    if error.io_error.kind() == ErrorKind::ArgumentListTooLong =>
+                {
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(banned)
+    }
+
+    /// The bytes of every map, as the kernel tells them.
+    pub(crate) fn memory(&self) -> Result<BTreeMap<String, u64>> {
+        self.host.within(|| {
+            let bytes = |entry: DirEntry| {
+                let map = MapData::from_pin(entry.path())?;
+                Ok((entry.file_name().to_string_lossy().into_owned(), memory_of(map.fd().as_fd())?))
+            };
+            fs::read_dir(MAPS)?.map(|entry| bytes(entry?)).collect()
+        })
     }
 
     /// Judges by other rules from now on.

@@ -76,6 +76,29 @@ fn a_protocol_scan_is_cut_off() -> Result<()> {
     is_cut_off(&Technique { many: "-sO -p 100-140", ..connect(GUARDED_V4.into()) })
 }
 
+/// Nothing tells whether a packet of most protocols begins something, so a ban lets them in. What gives the protocols away
+/// is kept back on its way out. Of TCP it learns what everybody does: that a host is there, by the reset that a few
+/// segments of no connection draw.
+#[test]
+fn whoever_is_banned_learns_of_no_ip_protocol() -> Result<()> {
+    let lab = Lab::new()?;
+    let guard = Guard::attached_with(&lab.guarded, "--preset balanced")?;
+    let scan = || {
+        let line = format!("{NMAP} -sO --reason {GUARDED_V4}");
+        lab.outside.run("nmap", line.split_whitespace())
+    };
+    let all = "256 open|filtered";
+    let first = scan()?;
+    ensure!(!first.contains(all), "before its ban, it finds no protocol: {first}");
+    Ledger::of(&lab.guarded).ban_comes(OUTSIDE_V4.into())?;
+    let before = guard.counts()?;
+    let banned = scan()?;
+    let tcp_alone = banned.contains("Not shown: 255 open|filtered") && banned.contains("6        open  tcp");
+    ensure!(tcp_alone || banned.contains(all), "it learned of protocols: {banned}");
+    println!("before: {first}\nafter: {banned}{:?}", guard.counts()?.drops_since(&before));
+    Ok(())
+}
+
 #[test]
 fn a_scan_at_one_probe_a_second_is_cut_off() -> Result<()> {
     is_cut_off(&Technique { many: "-sT --scan-delay 1s -p 1-12", ..connect(GUARDED_V4.into()) })

@@ -14,33 +14,44 @@ impl PortRule {
     const PUBLIC_UDP: u32 = 2;
     const DECOY_TCP: u32 = 4;
     const DECOY_UDP: u32 = 8;
+    const PUBLIC_SCTP: u32 = 16;
 
-    /// The same, but published: whoever is banned may still use it. Only TCP and UDP have ports to publish.
+    /// The same, but published: whoever is banned may still use it. Only TCP, UDP and SCTP have ports to publish.
     #[must_use]
     pub fn with_public(self, protocol: IpProtocol) -> PortRule {
-        PortRule(self.0 | PortRule::bit(protocol, PortRule::PUBLIC_TCP, PortRule::PUBLIC_UDP))
+        PortRule(self.0 | PortRule::public(protocol))
     }
 
-    /// The same, but a decoy: nobody has any reason to touch it.
+    /// The same, but a decoy: nobody has any reason to touch it. Of TCP and UDP only, where it is known whether
+    /// something listens.
     #[must_use]
     pub fn with_decoy(self, protocol: IpProtocol) -> PortRule {
-        PortRule(self.0 | PortRule::bit(protocol, PortRule::DECOY_TCP, PortRule::DECOY_UDP))
+        PortRule(self.0 | PortRule::decoy(protocol))
     }
 
     /// Whether whoever is banned may still use it.
     pub fn is_public(self, protocol: IpProtocol) -> bool {
-        self.0 & PortRule::bit(protocol, PortRule::PUBLIC_TCP, PortRule::PUBLIC_UDP) != 0
+        self.0 & PortRule::public(protocol) != 0
     }
 
     /// Whether nobody has any reason to touch it.
     pub fn is_decoy(self, protocol: IpProtocol) -> bool {
-        self.0 & PortRule::bit(protocol, PortRule::DECOY_TCP, PortRule::DECOY_UDP) != 0
+        self.0 & PortRule::decoy(protocol) != 0
     }
 
-    fn bit(protocol: IpProtocol, tcp: u32, udp: u32) -> u32 {
+    fn public(protocol: IpProtocol) -> u32 {
         match protocol {
-            IpProtocol::TCP => tcp,
-            IpProtocol::UDP => udp,
+            IpProtocol::TCP => PortRule::PUBLIC_TCP,
+            IpProtocol::UDP => PortRule::PUBLIC_UDP,
+            IpProtocol::SCTP => PortRule::PUBLIC_SCTP,
+            _ => 0,
+        }
+    }
+
+    fn decoy(protocol: IpProtocol) -> u32 {
+        match protocol {
+            IpProtocol::TCP => PortRule::DECOY_TCP,
+            IpProtocol::UDP => PortRule::DECOY_UDP,
             _ => 0,
         }
     }
@@ -53,9 +64,11 @@ mod tests {
     #[test]
     fn each_protocol_has_rules_of_its_own() {
         let rule = PortRule::default().with_public(IpProtocol::TCP).with_decoy(IpProtocol::UDP);
+        let rule = rule.with_public(IpProtocol::SCTP).with_decoy(IpProtocol::SCTP);
         let said = |protocol| (rule.is_public(protocol), rule.is_decoy(protocol));
         assert_eq!(said(IpProtocol::TCP), (true, false));
         assert_eq!(said(IpProtocol::UDP), (false, true));
-        assert_eq!(said(IpProtocol::SCTP), (false, false));
+        assert_eq!(said(IpProtocol::SCTP), (true, false));
+        assert_eq!(said(IpProtocol::ICMP), (false, false));
     }
 }

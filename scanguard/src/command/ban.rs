@@ -7,7 +7,7 @@ use scanguard_common::schema::{Listed, REASON_BYTES};
 use scanguard_common::time::Seconds;
 
 use self::plan::Plan;
-use super::{change, pins_in_use, understood};
+use super::{change, current, understood};
 use crate::duration;
 use crate::error::Error;
 use crate::maps::{List, Maps};
@@ -75,7 +75,7 @@ impl Args {
             }
             What::Remove { prefixes } => remove(&understood(prefixes)?).await,
             What::List { json } => {
-                let list = Banlist::read(&Maps::open(&pins_in_use().await?)?)?;
+                let list = Banlist::read(&current().await?)?;
                 Ok(list.show(*json, output.data)?)
             }
         }

@@ -7,7 +7,6 @@ use scanguard_common::event::Event;
 use scanguard_common::schema::InterfaceSlot;
 
 use super::pins_in_use;
-use crate::clock;
 use crate::events::Events;
 use crate::guarded::survey;
 use crate::interface::Interfaces;
@@ -16,6 +15,7 @@ use crate::pin::Pins;
 use crate::show::Show as _;
 use crate::show::event::Told;
 use crate::stop::Stop;
+use crate::{clock, spared};
 
 /// Show drops as they happen, until Ctrl-C
 ///
@@ -37,6 +37,7 @@ impl Args {
         let pins = pins_in_use().await?;
         let mut events = Events::open(&pins)?;
         let mut names = Names::read(&pins).await?;
+        let mut dependence = spared::Watch::begin()?;
         let mut ticks = tokio::time::interval(NAMES_LAST);
         let mut left = self.count;
         while left != Some(0) {
@@ -48,6 +49,7 @@ impl Args {
                         return Ok(());
                     }
                     names = Names::read(&pins).await?;
+                    dependence.follow(&pins).await?;
                 }
                 event = events.next() => {
                     names.tell(&event?, self.json, output)?;

@@ -2,11 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::pins_in_use;
+use super::current;
 use crate::case::Case;
 use crate::error::Error;
 use crate::explain;
-use crate::maps::Maps;
 use crate::output::Output;
 use crate::prefix::Prefix;
 use crate::show::evidence;
@@ -26,9 +25,7 @@ impl Args {
     pub(crate) async fn run(&self, output: &mut Output<'_>) -> anyhow::Result<()> {
         let Some(name) = &self.name else { return Ok(explain::list(output.data)?) };
         match address(name)? {
-            Some(address) => {
-                evidence::tell(&Case::of(address, &Maps::open(&pins_in_use().await?)?)?, output.data)
-            }
+            Some(address) => evidence::tell(&Case::of(address, &current().await?)?, output.data),
             None => Ok(explain::explain(explain::find(name)?, output.data)?),
         }
     }

@@ -73,7 +73,6 @@ async fn watch(
     let mut warnings = Warnings::default();
     let mut summary = Summary::default();
     let mut dependence = spared::Watch::begin()?;
-    let mut is_current = false;
     let mut ticks: Interval = interval(Duration::from_secs(1));
     loop {
         tokio::select! {
@@ -87,9 +86,7 @@ async fn watch(
                 }
                 names = Names::read(&pins).await?;
                 let maps = Maps::open(&pins)?;
-                if dependence.has_changed() || !is_current {
-                    is_current = spared::refresh_in_passing(&pins).await?;
-                }
+                dependence.follow(&pins).await?;
                 warnings.tell(&guarded, &maps, &pins, output).await?;
                 summary.tell(&Stats::read(&maps, &guarded)?, output)?;
             }

@@ -1,7 +1,6 @@
 //! `scanguard sources`: who is under observation, and what is held against whom.
 
-use super::pins_in_use;
-use crate::maps::Maps;
+use super::current;
 use crate::output::Output;
 use crate::show::Show as _;
 use crate::show::sources::Sources;
@@ -24,7 +23,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) async fn run(&self, output: &mut Output<'_>) -> anyhow::Result<()> {
-        let sources = Sources::read(&Maps::open(&pins_in_use().await?)?, self.all)?;
+        let sources = Sources::read(&current().await?, self.all)?;
         Ok(sources.show(self.json, output.data)?)
     }
 }

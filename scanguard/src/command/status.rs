@@ -19,6 +19,7 @@ use crate::redirected;
 use crate::show::Show as _;
 use crate::show::rules::HostRules;
 use crate::show::status::{InterfaceStatus, Status};
+use crate::spared;
 use crate::translation;
 
 /// Show which interfaces are guarded
@@ -38,6 +39,7 @@ impl Args {
             return Ok(());
         }
         redirected::renew(&pins).await?;
+        spared::renew(&pins).await?;
         let maps = Maps::open(&pins)?;
         let all = Interfaces::read().await?;
         let guarded = survey(&pins, &all)?;

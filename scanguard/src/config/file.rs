@@ -56,7 +56,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Problem> {
             "half_life" => config.half_life = Some(entry.half_life()?),
             "ban" => ban(&entry, &mut config)?,
             "public" => config.public = entry.list(ProtocolPort::parse, PORTS, PORT)?,
-            "decoys" => config.decoys = entry.list(ProtocolPort::parse, PORTS, PORT)?,
+            "decoys" => config.decoys = entry.list(ProtocolPort::parse_decoy, PORTS, PORT)?,
             "closed_ports" => {
                 config.closed_ports = Some(entry.one_of(ClosedPorts::ALL.map(|one| (one.name(), one)))?);
             }

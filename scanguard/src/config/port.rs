@@ -13,7 +13,8 @@ pub(super) struct ProtocolPort {
     pub(super) port: u16,
 }
 
-const PROTOCOLS: [(&str, IpProtocol); 2] = [("tcp", IpProtocol::TCP), ("udp", IpProtocol::UDP)];
+const PROTOCOLS: [(&str, IpProtocol); 3] =
+    [("tcp", IpProtocol::TCP), ("udp", IpProtocol::UDP), ("sctp", IpProtocol::SCTP)];
 
 impl ProtocolPort {
     /// Reads `tcp/443`.
@@ -22,6 +23,11 @@ impl ProtocolPort {
         let (_, protocol) = PROTOCOLS.into_iter().find(|(known, _)| *known == name)?;
         let port = port.parse().ok().filter(|port| *port != 0)?;
         Some(ProtocolPort { protocol, port })
+    }
+
+    /// Reads the same of a decoy, which SCTP has none of.
+    pub(super) fn parse_decoy(given: &str) -> Option<ProtocolPort> {
+        ProtocolPort::parse(given).filter(|port| port.protocol != IpProtocol::SCTP)
     }
 }
 
@@ -65,7 +71,11 @@ mod tests {
     fn ports_are_read_with_their_protocol() {
         let tcp = ProtocolPort { protocol: IpProtocol::TCP, port: 443 };
         assert_eq!(ProtocolPort::parse("tcp/443"), Some(tcp));
-        for given in ["443", "443/tcp", "tcp/0", "tcp/65536", "sctp/1", "tcp/", "tcp/443-444", ""] {
+        let sctp = ProtocolPort { protocol: IpProtocol::SCTP, port: 36_412 };
+        assert_eq!(ProtocolPort::parse("sctp/36412"), Some(sctp));
+        assert_eq!(ProtocolPort::parse_decoy("sctp/36412"), None);
+        assert_eq!(ProtocolPort::parse_decoy("tcp/443"), Some(tcp));
+        for given in ["443", "443/tcp", "tcp/0", "tcp/65536", "dccp/1", "tcp/", "tcp/443-444", ""] {
             assert_eq!(ProtocolPort::parse(given), None, "{given}");
         }
     }

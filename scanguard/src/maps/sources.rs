@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use anyhow::Context as _;
 use aya::maps::{HashMap, MapData, MapError};
-use scanguard_common::ban::Ban;
+use scanguard_common::ban::{Ban, Terms};
 use scanguard_common::evidence::{Source, Trail};
+use scanguard_common::time::Seconds;
 
 use super::{AddressKey, Maps, Wire, is_absent};
 use crate::prefix::{address, mapped};
@@ -47,11 +48,21 @@ impl Maps {
         }
     }
 
-    /// Every address that is never banned.
-    pub(crate) fn spared(&self) -> anyhow::Result<Vec<IpAddr>> {
+    /// Forgets the bans of which nothing counts any more, neither themselves nor as a repeat: their places are needed.
+    pub(crate) fn forget_bans(&mut self, terms: Terms, now: Seconds) -> anyhow::Result<()> {
+        for (source, ban) in self.bans()? {
+            if !ban.holds(now) && ban.repeats_at(terms, now) == 0 {
+                self.lift(source)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every address that is never banned, and the number of the reason.
+    pub(crate) fn spared(&self) -> anyhow::Result<BTreeMap<IpAddr, u32>> {
         self.spared
-            .keys()
-            .map(|key| Ok(address(key?)))
+            .iter()
+            .map(|entry| entry.map(|(key, why)| (address(key), why)))
             .collect::<Result<_, MapError>>()
             .context("reading the map SPARED")
     }
@@ -67,7 +78,7 @@ impl Maps {
 
     /// Never bans exactly these sources.
     pub(crate) fn spare(&mut self, sources: &BTreeMap<IpAddr, Why>) -> anyhow::Result<()> {
-        for gone in self.spared()?.iter().filter(|spared| !sources.contains_key(spared)) {
+        for gone in self.spared()?.keys().filter(|spared| !sources.contains_key(spared)) {
             self.spared.remove(&mapped(*gone)).with_context(|| format!("sparing {gone} no longer"))?;
         }
         for (source, why) in sources {

@@ -1,4 +1,6 @@
-//! Notice that addresses or routes have changed.
+//! Notice that addresses, routes or name servers have changed.
+
+use std::net::IpAddr;
 
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
@@ -9,9 +11,14 @@ use rtnetlink::sys::{AsyncSocket as _, SocketAddr};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Told by the kernel of every change, from when it was made on.
+use super::{refresh_in_passing, resolvers};
+use crate::pin::Pins;
+
+/// Told by the kernel of every change, from when it was made on; name servers are looked up.
 pub(crate) struct Watch {
     changed: watch::Receiver<()>,
+    resolvers: Vec<IpAddr>,
+    is_current: bool,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -32,14 +39,23 @@ impl Watch {
                 notice.send_replace(());
             }
         };
-        Ok(Watch { changed, tasks: [tokio::spawn(connection), tokio::spawn(forward)] })
+        let tasks = [tokio::spawn(connection), tokio::spawn(forward)];
+        Ok(Watch { changed, resolvers: Vec::new(), is_current: false, tasks })
     }
 
-    /// Whether anything has changed since it was last asked.
-    pub(crate) fn has_changed(&mut self) -> bool {
+    /// Brings up to date whom the programs spare, where anything has changed since this was done last.
+    pub(crate) async fn follow(&mut self, pins: &Pins) -> anyhow::Result<()> {
+        if self.has_changed()? || !self.is_current {
+            self.is_current = refresh_in_passing(pins).await?;
+        }
+        Ok(())
+    }
+
+    fn has_changed(&mut self) -> anyhow::Result<bool> {
         let changed = self.changed.has_changed().unwrap_or(true);
         self.changed.mark_unchanged();
-        changed
+        let before = std::mem::replace(&mut self.resolvers, resolvers()?);
+        Ok(changed || before != self.resolvers)
     }
 }
 

@@ -1,9 +1,12 @@
 //! Programs of a few instructions: the floor to compare with, and those that make frames differ.
 
+mod numbered;
+
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use anyhow::Result;
 
+pub use self::numbered::Numbered;
 use crate::kernel::{Kind, Program, program_array};
 
 /// `XDP_DROP` and `XDP_PASS` of `linux/bpf.h`.
@@ -30,6 +33,7 @@ const R3: u8 = 3;
 const R4: u8 = 4;
 const R5: u8 = 5;
 const R6: u8 = 6;
+const R7: u8 = 7;
 const R10: u8 = 10;
 
 const fn instruction(code: u8, to: u8, from: u8, offset: i16, value: i32) -> Instruction {

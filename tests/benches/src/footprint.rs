@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
 use std::time::Instant;
 
@@ -74,7 +74,16 @@ fn memory(map: &Map) -> Result<u64> {
     else {
         bail!("of a kind that is not expected: {map:?}");
     };
-    let file = format!("/proc/self/fdinfo/{}", data.fd().as_fd().as_raw_fd());
+    memory_of(data.fd().as_fd())
+}
+
+/// The bytes of one open map, as the kernel tells them.
+///
+/// # Errors
+///
+/// Fails where this is no map.
+pub fn memory_of(map: BorrowedFd<'_>) -> Result<u64> {
+    let file = format!("/proc/self/fdinfo/{}", map.as_raw_fd());
     let text = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("memlock:")).context("no memlock line")?;
     Ok(line.trim().parse()?)

@@ -93,14 +93,7 @@ impl AsFd for Program {
 ///
 /// Fails without root's privileges.
 pub fn program_array(target: BorrowedFd<'_>) -> Result<OwnedFd> {
-    let mut attr = empty_attr();
-    // SAFETY: all fields of the union are integers.
-    let map = unsafe { &mut attr.__bindgen_anon_1 };
-    map.map_type = bpf_map_type::BPF_MAP_TYPE_PROG_ARRAY as u32;
-    (map.key_size, map.value_size, map.max_entries) = (4, 4, 1);
-    // SAFETY: the call takes no pointers.
-    let map = unsafe { call(bpf_cmd::BPF_MAP_CREATE, &mut attr) }.context("making an array of programs")?;
-
+    let map = array_of_one(bpf_map_type::BPF_MAP_TYPE_PROG_ARRAY).context("making an array of programs")?;
     let (key, value) = (0_u32, number(target));
     let mut attr = empty_attr();
     // SAFETY: all fields of the union are integers.
@@ -111,6 +104,26 @@ pub fn program_array(target: BorrowedFd<'_>) -> Result<OwnedFd> {
     // SAFETY: key and value outlive the call and have the four bytes that the map was made for.
     unsafe { raw_call(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attr) }.context("filling an array of programs")?;
     Ok(map)
+}
+
+/// A number in map memory, which is 0.
+///
+/// # Errors
+///
+/// Fails without root's privileges.
+pub fn counter() -> Result<OwnedFd> {
+    array_of_one(bpf_map_type::BPF_MAP_TYPE_ARRAY).context("making a counter")
+}
+
+/// An array with one entry of four bytes.
+fn array_of_one(kind: bpf_map_type) -> Result<OwnedFd> {
+    let mut attr = empty_attr();
+    // SAFETY: all fields of the union are integers.
+    let map = unsafe { &mut attr.__bindgen_anon_1 };
+    map.map_type = kind as u32;
+    (map.key_size, map.value_size, map.max_entries) = (4, 4, 1);
+    // SAFETY: the call takes no pointers.
+    unsafe { call(bpf_cmd::BPF_MAP_CREATE, &mut attr) }
 }
 
 /// What running a program on one frame came to.

@@ -44,8 +44,18 @@ impl Lab {
     ///
     /// Fails without root's privileges and without iproute2.
     pub fn new() -> Result<Self> {
+        // One queue each way keeps the packets in order.
+        Self::with_queues(1)
+    }
+
+    /// Does the same, but with so many queues each way: several processors send and receive at the same time.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`new`](Self::new) does.
+    pub fn with_queues(queues: u32) -> Result<Self> {
         let lab = Self { guarded: Host::new("guarded")?, outside: Host::new("outside")? };
-        lab.join().context("joining the hosts of the lab")?;
+        lab.join(queues).context("joining the hosts of the lab")?;
         lab.set_up(&lab.guarded, GUARDED_V4, GUARDED_V6)?;
         lab.set_up(&lab.outside, OUTSIDE_V4, OUTSIDE_V6)?;
         await_delivery(&lab.outside, &lab.guarded, GUARDED_V4.into())?;
@@ -64,11 +74,10 @@ impl Lab {
         add_address(&self.outside, address)
     }
 
-    fn join(&self) -> Result<()> {
-        // One queue each way keeps the packets in order.
+    fn join(&self, queues: u32) -> Result<()> {
         self.guarded.ip(&format!(
-            "link add {INTERFACE} numtxqueues 1 numrxqueues 1 address {} type veth \
-             peer name {INTERFACE} numtxqueues 1 numrxqueues 1 address {} netns {}",
+            "link add {INTERFACE} numtxqueues {queues} numrxqueues {queues} address {} type veth \
+             peer name {INTERFACE} numtxqueues {queues} numrxqueues {queues} address {} netns {}",
             written(GUARDED_MAC),
             written(OUTSIDE_MAC),
             self.outside.network_path(),

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use aya::maps::{Array, HashMap, MapData, PerCpuArray};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader, Pod};
+use scanguard::Wire;
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::count::{self, CAUSES_PER_INTERFACE};
 use scanguard_common::key::Address;
@@ -19,7 +20,7 @@ use scanguard_common::stray::Budget;
 use scanguard_common::time::Nanos;
 use scanguard_harness::{GUARDED_MAC, GUARDED_V4, GUARDED_V6, Lab, OUTSIDE_V4, OUTSIDE_V6, Traffic, World};
 
-use crate::ledger::{Wire, found};
+use crate::ledger::found;
 
 /// How many frames are judged, unless the environment says otherwise: virtual machines are slow.
 const FRAMES: usize = 200_000;
