@@ -53,7 +53,9 @@ enum By {
 fn scanners() -> Vec<Scanner> {
     let mac = GUARDED_MAC.map(|byte| format!("{byte:02x}")).join(":");
     let nmap = |technique: &str, by| {
-        let line = format!("nmap -n -Pn -T4 --max-retries 0 {technique} {GUARDED_V4}");
+        let line = format!(
+            "nmap -n -Pn -T4 --max-retries 0 --max-rtt-timeout 100ms --min-parallelism 100 {technique} {GUARDED_V4}"
+        );
         Scanner { line, by }
     };
     let masscan = format!(
@@ -66,7 +68,7 @@ fn scanners() -> Vec<Scanner> {
     vec![
         nmap("-sS --top-ports 1000", By::Marks),
         nmap("-sT --top-ports 1000", By::TheSystem),
-        nmap("-sU --top-ports 40", By::Unmarked),
+        nmap("-sU --top-ports 60 --scan-delay 200ms", By::Unmarked),
         nmap("-sO -p 100-140", By::Unmarked),
         Scanner { line: masscan, by: By::Marks },
         Scanner { line: zmap, by: By::Marks },
