@@ -379,19 +379,21 @@ fn sources_that_no_host_has_are_forged() {
         let frame = Frame::between(source.parse().expect("an address"), to).tcp(1234, OPEN).flags("S");
         host().judge(&frame.build())
     };
-    for source in ["127.0.0.1", "127.255.255.254", "224.0.0.1", "239.255.255.255", "255.255.255.255"] {
+    for source in
+        ["127.0.0.1", "127.255.255.254", "224.0.0.1", "239.255.255.255", "255.255.255.255", "0.0.0.0"]
+    {
         assert_eq!(from(source, IpAddr::V4(GUARDED_V4)), Cause::BadSource, "{source}");
     }
-    for source in ["::1", "ff02::1", "::ffff:10.77.0.2"] {
+    for source in ["::", "::1", "ff02::1", "::ffff:10.77.0.2"] {
         assert_eq!(from(source, IpAddr::V6(GUARDED_V6)), Cause::BadSource, "{source}");
     }
     for (_, guarded) in FAMILIES {
         assert_eq!(from(&guarded.to_string(), guarded), Cause::Land);
     }
-    for source in ["126.255.255.255", "128.0.0.1", "223.255.255.255", "0.0.0.0"] {
+    for source in ["126.255.255.255", "128.0.0.1", "223.255.255.255", "0.0.0.1"] {
         assert_eq!(from(source, IpAddr::V4(GUARDED_V4)), Cause::NewConnection, "{source}");
     }
-    for source in ["::", "::2", "fe80::1"] {
+    for source in ["::2", "fe80::1"] {
         assert_eq!(from(source, IpAddr::V6(GUARDED_V6)), Cause::NewConnection, "{source}");
     }
 }

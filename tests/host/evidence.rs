@@ -7,7 +7,7 @@ mod simulation;
 
 use scanguard_common::cause::Cause;
 use scanguard_common::classify::signature::Label;
-use scanguard_common::evidence::{Contact, Kind, Source, Trial, Verdict, Weights};
+use scanguard_common::evidence::{Contact, Kind, REMEMBERED, Source, Trial, Verdict, Weights};
 use scanguard_common::key::Address;
 use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::policy::Preset;
@@ -227,6 +227,26 @@ fn touching_a_record_often_does_not_make_it_fade_faster() {
     let left = books.known(SCANNER).map_or(0, Source::score);
     let steps = rules.half_life / 64 + 1;
     assert!(left <= score / 2 + 8 && left + 2 * steps >= score / 2, "{left} of {score}");
+}
+
+#[test]
+fn contacts_are_counted_as_far_as_they_can_be_and_the_latest_are_remembered() {
+    const MANY: u32 = 70_000;
+    let rules = Preset::Off.judgement();
+    let mut books = Books::new(rules, SEED);
+    for port in 1..=MANY {
+        books.witness(&contact(SCANNER, port, Kind::Closed, START));
+    }
+    let known = books.known(SCANNER).copied().expect("it is known");
+    let [contacts, failed, answered] = known.contacts();
+    assert!(
+        contacts >= u16::MAX - 7 && [failed, answered] == [u16::MAX, 0],
+        "{contacts} {failed} {answered}"
+    );
+    for port in (1..=MANY).rev().take(REMEMBERED) {
+        books.witness(&contact(SCANNER, port, Kind::Closed, START));
+    }
+    assert_eq!(books.known(SCANNER), Some(&known), "what it repeats is no news");
 }
 
 /// For each cause, what it says of a source, and why.

@@ -3,8 +3,11 @@
 mod captures;
 mod ends;
 mod file;
+mod finding;
 mod host;
+mod probes;
 mod public;
+mod published;
 mod run;
 mod speed;
 

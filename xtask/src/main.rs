@@ -1,6 +1,7 @@
-//! What a developer types, and CI types the same: `cargo xtask setup|demo|test|scoreboard|bench|ci|vm`.
+//! What a developer types, and CI types the same: `cargo xtask setup|demo|test|scoreboard|captures|bench|ci|vm`.
 
 mod bench;
+mod captures;
 mod ci;
 mod demo;
 mod launch;
@@ -40,6 +41,8 @@ enum Task {
     /// Measure what every kind of scan learns of a guarded host and what legitimate traffic notices, and write
     /// docs/scoreboard.md
     Scoreboard(scoreboard::Args),
+    /// Replay the recorded traffic in the folder that SCANGUARD_CAPTURES names, and write docs/captures.md
+    Captures,
     /// Measure what scanguard costs, beside bare programs and beside its alternatives, and write docs/performance.md
     Bench(bench::Args),
     /// Check formatting, lints and documentation
@@ -62,6 +65,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo { scanguard: None } => launch::run(),
         Task::Test => test::run(),
         Task::Scoreboard(args) => scoreboard::run(&args),
+        Task::Captures => captures::run(),
         Task::Bench(args) => bench::run(&args),
         Task::Ci => ci::run(),
         Task::Vm(args) => vm::run(&args),

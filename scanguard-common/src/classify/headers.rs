@@ -25,9 +25,17 @@ pub(super) fn impossible(packet: &Packet) -> Option<Cause> {
 }
 
 /// Whether its source is an address that no host can have: multicast, the broadcast address or loopback
-/// (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3 and §2.7), or IPv4 in IPv6's clothes.
+/// (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3 and §2.7), or IPv4 in IPv6's clothes. Whoever has no address yet, and asks for
+/// one, does not do so by TCP.
 fn is_nobodys(packet: &Packet) -> bool {
     let [a, b, c, d] = packet.source.words();
+    let has_none = match packet.family {
+        Family::V4 => d == 0,
+        Family::V6 => a | b | c | d == 0,
+    };
+    if has_none {
+        return packet.transport.protocol == IpProtocol::TCP;
+    }
     match packet.family {
         Family::V4 => {
             let [first, ..] = d.to_ne_bytes();

@@ -17,6 +17,12 @@ pub const REMEMBERED: usize = 8;
 /// place of the oldest, whoever asks quickly enough would never be found to have got no answer.
 pub(super) const PENDING: usize = 3;
 
+/// Where the number of contacts goes on that cannot grow any more: with the first place of those that are remembered.
+const AGAIN: u16 = u16::MAX - 7;
+
+const _: () =
+    assert!(AGAIN as usize % REMEMBERED == 0 && u16::MAX as usize - AGAIN as usize == REMEMBERED - 1);
+
 /// The highest score: it stays below the threshold that bans nobody.
 const HIGHEST: u32 = u32::MAX - 1;
 
@@ -132,7 +138,7 @@ impl Source {
         if let Some(place) = self.remembered.get_mut(usize::from(self.contacts) % REMEMBERED) {
             *place = mark(contact);
         }
-        self.contacts = self.contacts.wrapping_add(1);
+        self.contacts = self.contacts.checked_add(1).unwrap_or(AGAIN);
         true
     }
 
@@ -204,7 +210,7 @@ impl Source {
         Seconds(self.last)
     }
 
-    /// How many first contacts it made, of which so many failed and so many were answered.
+    /// How many first contacts it made, of which so many failed and so many were answered: as far as can be counted.
     pub fn contacts(&self) -> [u16; 3] {
         [self.contacts, self.failed, self.answered]
     }

@@ -1,8 +1,12 @@
 //! Recorded in our own laboratory: what is legitimate loses nothing, and of every scan something is dropped.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 
+use super::finding::{Finding, Reasons, by_cause, code, found, rows};
+use super::probes::places;
+use super::published::{Section, publish};
 use super::run::{Run, replay};
 use super::{folder, kept, stem};
 use crate::handmade;
@@ -37,13 +41,11 @@ fn the_kept_capture_shows_the_main_job() {
 fn legitimate_traffic_of_the_laboratory_loses_nothing() {
     const REFUSED_ANYWAY: [&str; 3] = ["closed-port", "reset-silenced", "unreachable-silenced"];
     let Some(files) = folder("lab-pcaps/benign") else { return };
-    let mut harmed = Vec::new();
+    let (mut harmed, mut rows) = (Vec::new(), Vec::new());
     for file in &files {
         let run = replay(file, LOCAL).succeeded();
         let dropped = run.dropped();
-        if !dropped.is_empty() {
-            println!("{}: {dropped:?}", stem(file));
-        }
+        rows.push(vec![code(file), by_cause(&dropped)]);
         let is_made_by_hand = |cause: &str| cause == "tool-signature" && handmade::is_in(stem(file));
         let is_strange =
             dropped.keys().any(|cause| !REFUSED_ANYWAY.contains(cause) && !is_made_by_hand(cause));
@@ -52,6 +54,7 @@ fn legitimate_traffic_of_the_laboratory_loses_nothing() {
         }
     }
     assert!(harmed.is_empty(), "{harmed:#?}");
+    publish(Section::OurLegitimate, &rows);
 }
 
 /// What is dropped of a scan, by the name of its capture.
@@ -98,6 +101,25 @@ fn of_every_scan_of_the_laboratory_the_right_things_are_dropped() {
     println!("{banned} of them end in a ban");
     println!("of these nothing is dropped: {}", quiet.join(", "));
     assert!(failures.is_empty(), "{failures:#?}");
+}
+
+/// Why scanners of ten ports or more are not found.
+const REASONS: Reasons =
+    Reasons(&[("bash-devtcp", "four of its twelve ports answered, each of which makes up for one")]);
+
+#[test]
+fn whoever_probes_ten_ports_is_found() {
+    let Some(files) = folder("lab-pcaps/scan") else { return };
+    let mut findings = Vec::new();
+    for file in &files {
+        let run = replay(file, LOCAL).succeeded();
+        let is_local = |address: &IpAddr| LOCAL.split(' ').any(|local| local == address.to_string());
+        let probes = places(file).into_iter().filter(|([_, to], _)| is_local(to));
+        let Some(([source, _], ports)) = probes.max_by_key(|(_, ports)| *ports) else { continue };
+        findings.push(Finding { file: file.clone(), source, ports, told: None, found: found(&run, source) });
+    }
+    REASONS.judge(&findings);
+    publish(Section::OurScans, &rows(&findings, &REASONS));
 }
 
 /// What is missing, or what a conversation lost.

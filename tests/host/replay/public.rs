@@ -7,6 +7,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::file::write;
+use super::finding::{Finding, Reasons, by_cause, code, found, is_sender, rows};
+use super::probes::{places, speakers};
+use super::published::{Section, publish};
 use super::run::replay;
 use super::{folder, stem};
 use crate::handmade;
@@ -19,15 +22,17 @@ fn legitimate_traffic_of_others_loses_nothing() {
     let Some(files) = folder("pcaps/benign") else { return };
     // Where the host itself refused, or never answered, it is refused by silence.
     const REFUSED_ANYWAY: [&str; 3] = ["closed-port", "reset-silenced", "unreachable-silenced"];
-    let (mut runs, mut harmed) = (0, Vec::new());
+    let (mut runs, mut harmed, mut rows) = (0, Vec::new(), Vec::new());
     for file in &files {
-        for host in hosts(file) {
+        let hosts = hosts(file);
+        let mut refused: BTreeMap<String, u64> = BTreeMap::new();
+        for host in &hosts {
             for role in ["", "--gateway"] {
                 let run = replay(file, &format!("--local {host} {role}")).succeeded();
                 runs += 1;
                 let dropped = run.dropped();
-                if !dropped.is_empty() {
-                    println!("{} {host} {role}: {dropped:?}", stem(file));
+                for (cause, packets) in &dropped {
+                    *refused.entry((*cause).to_owned()).or_default() += packets;
                 }
                 let made_by_hand = handmade::is_in(stem(file));
                 let is_expected = |cause: &&str| {
@@ -41,9 +46,11 @@ fn legitimate_traffic_of_others_loses_nothing() {
                 }
             }
         }
+        rows.push(vec![code(file), hosts.len().to_string(), by_cause(&refused)]);
     }
     println!("{} captures, {runs} runs", files.len());
     assert!(harmed.is_empty(), "{harmed:#?}");
+    publish(Section::PublicLegitimate, &rows);
 }
 
 #[test]
@@ -58,40 +65,59 @@ fn malformed_and_flooding_captures_are_read_to_their_end() {
     }
 }
 
-/// Something is dropped of every labelled scanner whose probes can be told one by one, at one of the hosts that it probed
-/// most. The refusals of many of them were not captured, so it is said that whatever has no socket is closed.
+/// Why scanners of ten ports or more are not found.
+const REASONS: Reasons = Reasons(&[
+    (
+        "psad__proto_scan",
+        "no answer was captured, and nothing but the refusal tells a protocol that is missing",
+    ),
+    (
+        "psad__syn_scan_1000_1500_localhost",
+        "nobody has its address, so all of it is dropped and nobody banned",
+    ),
+    ("psad__syn_scan_1000_1500_zeroip", "nobody has its address, so all of it is dropped and nobody banned"),
+]);
+
+/// Something is dropped of every labelled scanner, and whoever probed ten ports of one host is banned, where it is known
+/// which ports are closed: the refusals of many of them were not captured, so it is said that whatever has no socket is.
 #[test]
-fn labelled_scanners_are_among_the_sources() {
+fn labelled_scanners_are_found() {
     let Some(files) = folder("pcaps/scan") else { return };
     let manifest = manifest(&files);
     let policy = write(b"closed_ports = \"ingress\"");
     let policy = format!("--policy {}", policy.path().display());
-    let mut missed = Vec::new();
+    let (mut findings, mut missed) = (Vec::new(), Vec::new());
     for file in &files {
         let entry = &manifest[stem(file)];
         for scanner in entry["scanners"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             let scanner: IpAddr = scanner.parse().expect("an address");
             let victims = victims(file, scanner);
-            let found = victims.iter().any(|victim| {
-                let run = replay(file, &format!("--local {victim} {policy}")).succeeded();
-                run.sources().iter().any(|(source, _)| is_sender(source, scanner))
+            let run = |(victim, _): &(IpAddr, usize), more: &str| {
+                replay(file, &format!("--local {victim} {more}")).succeeded()
+            };
+            let told = [("capture", ""), ("policy", policy.as_str())];
+            let tries = told.into_iter().flat_map(|told| victims.iter().map(move |victim| (told, victim)));
+            let finding = |((name, more), victim): ((&'static str, &str), &(IpAddr, usize))| {
+                let found = found(&run(victim, more), scanner);
+                Finding { file: file.clone(), source: scanner, ports: victim.1, told: Some(name), found }
+            };
+            let mut tries: Vec<_> = tries.map(finding).collect();
+            if tries.is_empty() {
+                continue;
+            }
+            let best = tries.iter().position(|finding| finding.found.is_some()).unwrap_or_default();
+            findings.push(tries.swap_remove(best));
+            let is_dropped = victims.iter().any(|victim| {
+                run(victim, &policy).sources().iter().any(|(source, _)| is_sender(source, scanner))
             });
-            println!("{} {scanner}: {}", stem(file), if found { "dropped" } else { "nothing dropped" });
-            if !found {
+            if !is_dropped {
                 missed.push(format!("{} {scanner}", stem(file)));
             }
         }
     }
-    assert!(missed.is_empty(), "{missed:#?}");
-}
-
-/// Whether drops of this source are those of the scanner: over IPv6 a source is a /64.
-fn is_sender(source: &str, scanner: IpAddr) -> bool {
-    let source: IpAddr = source.parse().expect("an address");
-    match (source, scanner) {
-        (IpAddr::V6(source), IpAddr::V6(scanner)) => source.segments()[..4] == scanner.segments()[..4],
-        (source, scanner) => source == scanner,
-    }
+    assert!(missed.is_empty(), "of these, nothing is dropped: {missed:#?}");
+    REASONS.judge(&findings);
+    publish(Section::PublicScans, &rows(&findings, &REASONS));
 }
 
 fn manifest(files: &[std::path::PathBuf]) -> BTreeMap<String, Value> {
@@ -111,47 +137,23 @@ fn manifest(files: &[std::path::PathBuf]) -> BTreeMap<String, Value> {
 
 /// The addresses that have both sent and received, most first.
 fn hosts(file: &Path) -> Vec<IpAddr> {
-    let mut seen: BTreeMap<IpAddr, (u32, u32)> = BTreeMap::new();
-    for (source, destination) in ends(file) {
-        seen.entry(source).or_default().0 += 1;
-        seen.entry(destination).or_default().1 += 1;
-    }
-    let mut hosts: Vec<_> = seen
+    let mut hosts: Vec<_> = speakers(file)
         .into_iter()
-        .filter(|(address, (sent, got))| !is_nobody(*address) && *sent > 0 && *got > 0)
+        .filter(|(address, [sent, got])| !is_nobody(*address) && *sent > 0 && *got > 0)
         .collect();
-    hosts.sort_by_key(|(_, (sent, got))| u32::MAX - sent - got);
+    hosts.sort_by_key(|(_, [sent, got])| u32::MAX - sent - got);
     hosts.into_iter().take(HOSTS_OF_A_CAPTURE).map(|(address, _)| address).collect()
 }
 
-/// Whom an address has sent to, most first.
-fn victims(file: &Path, scanner: IpAddr) -> Vec<IpAddr> {
-    let mut seen: BTreeMap<IpAddr, u32> = BTreeMap::new();
-    for (_, destination) in ends(file).into_iter().filter(|(source, _)| *source == scanner) {
-        *seen.entry(destination).or_default() += 1;
-    }
-    let mut victims: Vec<_> = seen.into_iter().filter(|(address, _)| !is_nobody(*address)).collect();
-    victims.sort_by_key(|(_, count)| u32::MAX - count);
-    victims.into_iter().take(HOSTS_OF_A_CAPTURE).map(|(address, _)| address).collect()
+/// Whom an address has sent to, and to how many ports: most first.
+fn victims(file: &Path, scanner: IpAddr) -> Vec<(IpAddr, usize)> {
+    let places = places(file).into_iter().filter(|([from, to], _)| *from == scanner && !is_nobody(*to));
+    let mut victims: Vec<_> = places.map(|([_, to], ports)| (to, ports)).collect();
+    victims.sort_by_key(|(_, ports)| usize::MAX - ports);
+    victims.truncate(HOSTS_OF_A_CAPTURE);
+    victims
 }
 
 fn is_nobody(address: IpAddr) -> bool {
     address.is_multicast() || address.is_unspecified() || address == IpAddr::V4([255; 4].into())
-}
-
-/// Source and destination of every IP packet. All these captures are little-endian pcap files of Ethernet.
-fn ends(file: &Path) -> Vec<(IpAddr, IpAddr)> {
-    let bytes = std::fs::read(file).expect("it was just listed");
-    let (mut rest, mut ends) = (bytes.get(24..).unwrap_or_default(), Vec::new());
-    while let Some((header, behind)) = rest.split_first_chunk::<16>() {
-        let length = u32::from_le_bytes([header[8], header[9], header[10], header[11]]) as usize;
-        let Some((frame, next)) = behind.split_at_checked(length) else { break };
-        if let Ok(packet) = scanguard_common::parse::parse(frame) {
-            let [source, destination] = [packet.source, packet.destination]
-                .map(|address| std::net::Ipv6Addr::from(address.bytes()).to_canonical());
-            ends.push((source, destination));
-        }
-        rest = next;
-    }
-    ends
 }
