@@ -6,6 +6,7 @@ use crate::flow::{Destination, Lookups, Socket};
 use crate::parse::Packet;
 use crate::parse::transport::{Port, Segment};
 use crate::recall::Recalled;
+use crate::speech::Listener;
 
 /// Decides about one incoming packet: why it passes or is dropped. [`Cause::action`] says which.
 ///
@@ -110,7 +111,7 @@ fn suspect_opening<L: Lookups>(packet: &Packet, lookups: &L) -> Suspicion {
         Socket::Absent if lookups.port_rule(packet).is_decoy(packet.transport.protocol) => {
             Suspicion::Certain(Cause::DecoyPort)
         }
-        Socket::Absent if lookups.listened_lately(packet.transport.ports.destination) => {
+        Socket::Absent if lookups.listened_lately(Listener::of_incoming(packet)) => {
             Suspicion::None(Cause::RecentPort)
         }
         Socket::Absent => Suspicion::ClosedPort,

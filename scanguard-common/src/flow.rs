@@ -7,8 +7,8 @@ use crate::cause::Cause;
 use crate::key::Address;
 use crate::parse::Packet;
 use crate::parse::link::MacAddress;
-use crate::parse::transport::Port;
 use crate::policy::PortRule;
+use crate::speech::Listener;
 use crate::time::Nanos;
 
 /// What the socket table says about a segment or datagram.
@@ -79,8 +79,8 @@ pub trait Lookups {
     /// Whether the operator lets this host answer pings.
     fn answers_pings(&self) -> bool;
 
-    /// Whether a program listened on the port a few minutes ago.
-    fn listened_lately(&self, port: Port) -> bool;
+    /// Whether a program listened there a few minutes ago.
+    fn listened_lately(&self, listener: Listener) -> bool;
 
     /// Whether a packet from the same source to the same destination was just dropped for this cause, so that nothing
     /// speaks for this one either.

@@ -9,8 +9,8 @@ use crate::classify::flags::TcpFlags;
 use crate::key::Address;
 use crate::parse::Packet;
 use crate::parse::network::{Family, IpProtocol};
-use crate::parse::transport::{Message, Port, Segment};
-use crate::speech::Flow;
+use crate::parse::transport::{Message, Segment};
+use crate::speech::{Flow, Listener};
 
 /// What a packet that leaves says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,8 +94,8 @@ pub trait Memory {
     /// Whether an ICMP message turns an answer away: it quotes a packet of a flow in which this side has spoken.
     fn quotes_an_answer(&self, message: &Packet) -> bool;
 
-    /// Whether a program listened on the port of this host a few minutes ago.
-    fn listened_lately(&self, port: Port) -> bool;
+    /// Whether a program listened there a few minutes ago.
+    fn listened_lately(&self, listener: Listener) -> bool;
 
     /// Spends on one reset to this peer: false when its [`Budget`](crate::stray::Budget) is empty.
     fn spend_on_reset(&self, peer: Address) -> bool;
@@ -113,7 +113,7 @@ pub fn silence<M: Memory>(refusal: Refusal, packet: &Packet, memory: &M) -> Opti
         }
         Refusal::Unreachable if memory.quotes_an_answer(packet) => return None,
         Refusal::Unreachable => Cause::UnreachableSilenced,
-        Refusal::ClosedPort if memory.listened_lately(packet.transport.ports.source) => return None,
+        Refusal::ClosedPort if memory.listened_lately(Listener::of_outgoing(packet)) => return None,
         Refusal::ClosedPort => Cause::ResetSilenced,
         Refusal::Stray | Refusal::Abort if memory.has_spoken(&Flow::of_outgoing(packet)) => return None,
         Refusal::Abort => Cause::ResetSilenced,

@@ -5,8 +5,9 @@
 
 use crate::key::Address;
 use crate::parse::Packet;
-use crate::parse::network::IpProtocol;
+use crate::parse::network::{Family, IpProtocol};
 use crate::parse::transport::{Port, Ports};
+use crate::schema::PORTS;
 use crate::time::Nanos;
 
 /// One conversation, as the outside names it: the same for what comes in and for what goes out.
@@ -83,6 +84,40 @@ impl Spoken {
     }
 }
 
+/// A TCP port of this host over one family: that a program accepts connections over IPv4 says nothing of IPv6, where the
+/// port may be closed for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Listener(u32);
+
+impl Listener {
+    /// How many there are.
+    pub const ALL: u32 = 2 * PORTS;
+
+    /// The one at this port.
+    pub fn at(family: Family, port: Port) -> Listener {
+        let first = match family {
+            Family::V4 => 0,
+            Family::V6 => PORTS,
+        };
+        Listener(first + u32::from(port.0))
+    }
+
+    /// The one that a packet which came in is for.
+    pub fn of_incoming(packet: &Packet) -> Listener {
+        Listener::at(packet.family, packet.transport.ports.destination)
+    }
+
+    /// The one that a packet which goes out is from.
+    pub fn of_outgoing(packet: &Packet) -> Listener {
+        Listener::at(packet.family, packet.transport.ports.source)
+    }
+
+    /// Its place in the table: 0 to [`Listener::ALL`] − 1.
+    pub fn place(self) -> u32 {
+        self.0
+    }
+}
+
 /// When a program was last seen listening on a port.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,6 +152,15 @@ mod tests {
             assert!(spoken.counts(protocol, Nanos(end.0 - 1)));
             assert!(!spoken.counts(protocol, end));
         }
+    }
+
+    #[test]
+    fn every_port_of_either_family_has_a_place_of_its_own() {
+        let families = [Family::V4, Family::V6];
+        let all =
+            families.into_iter().flat_map(|family| (0..=u16::MAX).map(move |port| (family, Port(port))));
+        let places: Vec<u32> = all.map(|(family, port)| Listener::at(family, port).place()).collect();
+        assert_eq!(places, (0..Listener::ALL).collect::<Vec<_>>());
     }
 
     #[test]

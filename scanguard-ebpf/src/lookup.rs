@@ -9,13 +9,12 @@ use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::cause::Cause;
 use scanguard_common::flow::{self, Destination, LEARNING, Lookups, Socket};
 use scanguard_common::key::Address;
-use scanguard_common::parse::transport::Port;
 use scanguard_common::parse::{Packet, link, quote};
 use scanguard_common::policy::{Ping, PortRule, Role};
 use scanguard_common::recall::Recalled;
 use scanguard_common::refusal::Memory;
 use scanguard_common::schema::{Interface, InterfaceSlot};
-use scanguard_common::speech::Flow;
+use scanguard_common::speech::{Flow, Listener};
 use scanguard_common::time::Nanos;
 
 use crate::frame::PacketMemory;
@@ -115,8 +114,8 @@ impl Lookups for Incoming<'_> {
         memory::has_spoken(&Flow::of_incoming(packet))
     }
 
-    fn listened_lately(&self, port: Port) -> bool {
-        memory::listened_lately(port)
+    fn listened_lately(&self, listener: Listener) -> bool {
+        memory::listened_lately(listener)
     }
 
     fn spend_on_stray(&self, sender: Address) -> bool {
@@ -162,8 +161,8 @@ impl Memory for Outgoing<'_> {
         memory::has_spoken(flow)
     }
 
-    fn listened_lately(&self, port: Port) -> bool {
-        memory::listened_lately(port)
+    fn listened_lately(&self, listener: Listener) -> bool {
+        memory::listened_lately(listener)
     }
 
     fn spend_on_reset(&self, peer: Address) -> bool {

@@ -20,7 +20,7 @@ use scanguard_common::schema::{
     Interface, Listed, MAX_BANS, MAX_FLOWS, MAX_INTERFACES, MAX_PREFIXES, MAX_SOURCES, MAX_SPARED,
     MAX_STRAY_SOURCES, MAX_TRAILS, PORTS, RECALL_PLACES, REFUSED_PLACES, Rules, TRACE_PLACES,
 };
-use scanguard_common::speech::{Flow, Listened, Spoken};
+use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
 use scanguard_common::stray::Budget;
 
 /// An address as a key: four words, IPv4 in its mapped form.
@@ -113,10 +113,10 @@ pub(crate) static FLOW_CACHE: PerCpuArray<u64> = PerCpuArray::with_max_entries(F
 #[map]
 pub(crate) static RECALLED: PerCpuArray<Recalled> = PerCpuArray::with_max_entries(RECALL_PLACES, 0);
 
-/// Where programs listened: port → when one was last seen to accept a connection. Written by the programs at the
-/// second door.
+/// Where programs listened: TCP port over IPv4, then over IPv6 → when one was last seen to accept a connection. Written
+/// by the programs at the second door.
 #[map]
-pub(crate) static LISTENED: Array<Listened> = Array::with_max_entries(PORTS, 0);
+pub(crate) static LISTENED: Array<Listened> = Array::with_max_entries(Listener::ALL, 0);
 
 /// Which ports were refused just now: place by hash of address and port → the rest of the hash and the time. Written by
 /// the programs at the second door.

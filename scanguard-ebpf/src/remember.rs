@@ -9,7 +9,7 @@ use scanguard_common::parse::Packet;
 use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::recall::Recalled;
 use scanguard_common::schema::{FLOW_CACHE_SLOTS, RECALL_PLACES, REFUSED_PLACES};
-use scanguard_common::speech::{Flow, Listened, Spoken};
+use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
 use scanguard_common::time::Seconds;
 
 use crate::lookup::now;
@@ -84,8 +84,7 @@ pub(crate) fn a_while() -> u64 {
 }
 
 fn accept(packet: &Packet) {
-    let port = u32::from(packet.transport.ports.source.0);
-    if let Some(listened) = maps::LISTENED.get_ptr_mut(port) {
+    if let Some(listened) = maps::LISTENED.get_ptr_mut(Listener::of_outgoing(packet).place()) {
         // SAFETY: a pointer from a map look-up is valid until the program ends. Other processors may write the eight
         // bytes at the same time: the same thing.
         unsafe { listened.write(Listened::at(now())) };

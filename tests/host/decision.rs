@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use scanguard_common::cause::{Action, Cause};
-use scanguard_common::parse::network::IpProtocol;
+use scanguard_common::parse::network::{Family, IpProtocol};
 use scanguard_common::policy::{ClosedPorts, PortRule};
 use scanguard_common::stray::{BURST, REFILL};
 use scanguard_common::time::Nanos;
@@ -178,7 +178,9 @@ fn whatever_comes_in_a_flow_where_this_side_spoke_is_late_and_no_probe() {
 
 #[test]
 fn a_syn_to_a_port_that_listened_lately_passes() {
-    let world = host().having_listened(CLOSED);
+    let over_ipv4 = host().having_listened(Family::V4, CLOSED);
+    assert_eq!(judge(&over_ipv4, 1234, CLOSED, "S", 7), [Cause::RecentPort, Cause::ClosedPort]);
+    let world = over_ipv4.having_listened(Family::V6, CLOSED);
     assert_eq!(judge(&world, 1234, CLOSED, "S", 7), [Cause::RecentPort; 2]);
     assert_eq!(judge(&world, 1234, CLOSED, "F", 7), [Cause::FinProbe; 2]);
     assert_eq!(judge(&world, 1234, CLOSED + 1, "S", 7), [Cause::UnprovenPort; 2]);

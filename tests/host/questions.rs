@@ -8,9 +8,9 @@ use scanguard_common::cause::Cause;
 use scanguard_common::decide::decide;
 use scanguard_common::flow::{Destination, Lookups, Socket};
 use scanguard_common::key::Address;
-use scanguard_common::parse::transport::Port;
 use scanguard_common::parse::{Packet, parse};
 use scanguard_common::policy::PortRule;
+use scanguard_common::speech::Listener;
 use scanguard_harness::{Frame, GUARDED_V4, Ip, OUTSIDE_V4};
 
 /// Answers that lead as far as possible, and the questions that were asked.
@@ -85,7 +85,7 @@ impl Lookups for Asked {
         false
     }
 
-    fn listened_lately(&self, _: Port) -> bool {
+    fn listened_lately(&self, _: Listener) -> bool {
         self.note("listened");
         false
     }

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::key::Address;
+use scanguard_common::parse::network::Family;
 use scanguard_common::parse::transport::Port;
 use scanguard_common::parse::{Packet, parse};
 use scanguard_common::refusal::{Leaving, Memory, Refusal, leaving, silence};
-use scanguard_common::speech::Flow;
+use scanguard_common::speech::{Flow, Listener};
 use scanguard_harness::{Frame, GUARDED_V4, GUARDED_V6, OUTSIDE_V4, OUTSIDE_V6};
 
 const FAMILIES: [(IpAddr, IpAddr); 2] =
@@ -99,8 +100,8 @@ impl Memory for Known {
         self.answer
     }
 
-    fn listened_lately(&self, port: Port) -> bool {
-        assert_eq!(port, Port(80), "the port of this host");
+    fn listened_lately(&self, listener: Listener) -> bool {
+        assert_eq!(listener, Listener::at(Family::V4, Port(80)), "the port of this host");
         self.listened
     }
 

@@ -3,7 +3,8 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use scanguard_common::cause::Cause;
@@ -176,6 +177,31 @@ fn clients_of_a_service_that_was_just_stopped_are_refused_and_not_left_waiting()
     }
     ensure!(guard.counts()?.packets(Cause::RecentPort) == 2, "{:?}", guard.counts()?);
     Ok(())
+}
+
+#[test]
+fn a_service_that_was_asked_over_one_family_says_nothing_of_the_other() -> Result<()> {
+    const PORT: u16 = 8080;
+    let lab = Lab::new()?;
+    let guard = Guard::attached(&lab.guarded)?;
+    let [v4, v6] = [SocketAddr::from((GUARDED_V4, PORT)), SocketAddr::from((GUARDED_V6, PORT))];
+    let service = Service::echo(&lab.guarded, PORT)?;
+    Conversation::open(&lab.outside, (GUARDED_V4, PORT))?.exchange("hello")?;
+    drop(service);
+    thread::scope(|scope| {
+        // Nobody was ever served over IPv6: as far as anybody knows, that port is closed. A client of the other kind is
+        // refused. This one hears nothing, and asks again until the service is back.
+        let waiting = scope.spawn(|| lab.outside.within(|| TcpStream::connect_timeout(&v6, 4 * PATIENCE)));
+        let deadline = Instant::now() + PATIENCE;
+        while guard.counts()?.packets(Cause::ResetSilenced) == 0 {
+            ensure!(Instant::now() < deadline, "it was not silenced: {:?}", guard.counts()?);
+        }
+        let refused = lab.outside.within(|| TcpStream::connect_timeout(&v4, PATIENCE));
+        ensure!(refused.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused), "a client waits");
+        let _service = Service::echo(&lab.guarded, PORT)?;
+        waiting.join().expect("connecting does not panic").context("connecting again")?;
+        Ok(())
+    })
 }
 
 #[test]

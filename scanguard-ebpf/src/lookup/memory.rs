@@ -7,9 +7,8 @@ use aya_ebpf::maps::lpm_trie::Key;
 use scanguard_common::cause::Cause;
 use scanguard_common::key::Address;
 use scanguard_common::parse::Packet;
-use scanguard_common::parse::transport::Port;
 use scanguard_common::schema::Rules;
-use scanguard_common::speech::Flow;
+use scanguard_common::speech::{Flow, Listener};
 use scanguard_common::stray::Budget;
 use scanguard_common::time::{Nanos, Seconds};
 
@@ -51,9 +50,9 @@ pub(super) fn has_spoken(flow: &Flow) -> bool {
     spoken.is_some_and(|spoken| spoken.counts(flow.protocol(), now()))
 }
 
-/// Whether a program listened on a port lately.
-pub(super) fn listened_lately(port: Port) -> bool {
-    maps::LISTENED.get(u32::from(port.0)).is_some_and(|listened| listened.lately(now()))
+/// Whether a program listened somewhere lately.
+pub(super) fn listened_lately(listener: Listener) -> bool {
+    maps::LISTENED.get(listener.place()).is_some_and(|listened| listened.lately(now()))
 }
 
 /// Spends on one segment of no connection.

@@ -17,7 +17,7 @@ use scanguard_common::schema::{
     MAX_INTERFACES, MAX_PREFIXES, MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES, MAX_TRAILS, PORTS,
     RECALL_PLACES, REFUSED_PLACES, Rules,
 };
-use scanguard_common::speech::{Flow, Listened, Spoken};
+use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
 use scanguard_common::stray::Budget;
 
 use super::{ALLOWED, BANNED, COUNTS, DENIED, EVENTS, INTERFACES, NOTES, PORT_RULES, RULES, SCHEMA};
@@ -67,7 +67,7 @@ const SHAPES: [Shape; 22] = [
     shape("FLOWS", MapType::LruHash, (size_of::<Flow>(), size_of::<Spoken>()), MAX_FLOWS),
     per_processor::<u64>("FLOW_CACHE", FLOW_CACHE_SLOTS),
     per_processor::<Recalled>("RECALLED", RECALL_PLACES),
-    array::<Listened>("LISTENED", PORTS),
+    array::<Listened>("LISTENED", Listener::ALL),
     array::<Refused>("REFUSED", REFUSED_PLACES),
     shape(ALLOWED, MapType::LpmTrie, (PREFIX, size_of::<Listed>()), MAX_PREFIXES),
     shape(DENIED, MapType::LpmTrie, (PREFIX, size_of::<Listed>()), MAX_PREFIXES),

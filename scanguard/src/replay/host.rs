@@ -3,6 +3,7 @@
 //! All tables are as large as the program's or larger, and forget in the same way what was used longest ago.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
@@ -15,13 +16,13 @@ use scanguard_common::flow::{Destination, LEARNING, Socket};
 use scanguard_common::key::{Address, spread_port};
 use scanguard_common::mark::{self, Reason};
 use scanguard_common::parse::link::{self, MacAddress};
-use scanguard_common::parse::network::IpProtocol;
+use scanguard_common::parse::network::{Family, IpProtocol};
 use scanguard_common::parse::transport::Port;
 use scanguard_common::parse::{Packet, quote};
 use scanguard_common::policy::Role;
 use scanguard_common::refusal::{Leaving, Refusal, leaving};
-use scanguard_common::schema::{MAX_STRAY_SOURCES, PORTS, REFUSED_PLACES};
-use scanguard_common::speech::{Flow, Listened, Spoken};
+use scanguard_common::schema::{MAX_STRAY_SOURCES, REFUSED_PLACES};
+use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
 use scanguard_common::stray::Budget;
 use scanguard_common::time::{Nanos, Seconds};
 
@@ -45,7 +46,7 @@ pub(super) struct Host {
     connections: LruCache<Flow, Connection>,
     /// Ports that have answered: whether they were open when they did last.
     ports: LruCache<End, bool>,
-    listened: Vec<Nanos>,
+    listened: HashMap<Listener, Nanos>,
     refused: Vec<Refused>,
     ledger: Ledger,
     traces: Traces,
@@ -79,7 +80,7 @@ impl Host {
             now: Nanos::default(),
             connections: LruCache::new(CONNECTIONS),
             ports: LruCache::new(CONNECTIONS),
-            listened: vec![Nanos::default(); PORTS as usize],
+            listened: HashMap::new(),
             refused: vec![Refused::default(); REFUSED_PLACES as usize],
             ledger,
             traces,
@@ -243,11 +244,7 @@ impl Host {
                     if !connection.asks() {
                         self.ports.put(local_end(packet), true);
                     }
-                    if let Some(listened) =
-                        self.listened.get_mut(usize::from(packet.transport.ports.source.0))
-                    {
-                        *listened = now;
-                    }
+                    self.listened.insert(Listener::of_outgoing(packet), now);
                 }
                 if !is_tcp {
                     self.ports.put(local_end(packet), true);
@@ -278,7 +275,7 @@ impl Host {
     fn scene(&self, packet: Option<&Packet>, is_ours: bool) -> Scene {
         let flow = packet.map(Flow::of_incoming);
         let sender = packet.map_or(Address::v4([0; 4]), Packet::sender);
-        let port = packet.map_or(Port(0), |packet| packet.transport.ports.destination);
+        let listener = packet.map_or(Listener::at(Family::V4, Port(0)), Listener::of_incoming);
         let asked = packet.filter(|packet| has_sockets(packet.transport.protocol));
         let whole_at = |budgets: &RefCell<LruCache<Address, Budget>>| {
             budgets.borrow().peek(&sender).map(|budget| bits(*budget))
@@ -288,11 +285,11 @@ impl Host {
             now: self.now,
             flow,
             sender,
-            port: port.0,
+            listener,
             socket: asked.map_or(Socket::Absent, |packet| self.socket(packet, &Flow::of_incoming(packet))),
             is_ours,
             spoken: flow.and_then(|flow| self.spoken(&flow)),
-            listened: self.listened_at(port),
+            listened: self.listened_at(listener),
             is_banned: self.bans(sender),
             is_learning: self.is_learning(),
             was_refused: packet.is_some_and(|packet| self.was_refused(packet)),
@@ -368,14 +365,14 @@ impl Host {
         self.spoken(flow).is_some_and(|then| Spoken::at(then).counts(flow.protocol(), self.now))
     }
 
-    /// Whether a program listened on a port a few minutes ago.
-    pub(super) fn listened_lately(&self, port: Port) -> bool {
-        Listened::at(self.listened_at(port)).lately(self.now)
+    /// Whether a program listened somewhere a few minutes ago.
+    pub(super) fn listened_lately(&self, listener: Listener) -> bool {
+        Listened::at(self.listened_at(listener)).lately(self.now)
     }
 
-    /// When a program was last seen listening on a port; 0 for never.
-    fn listened_at(&self, port: Port) -> Nanos {
-        self.listened.get(usize::from(port.0)).copied().unwrap_or_default()
+    /// When a program was last seen listening there; 0 for never.
+    fn listened_at(&self, listener: Listener) -> Nanos {
+        self.listened.get(&listener).copied().unwrap_or_default()
     }
 
     /// Spends on one stray of this sender.

@@ -221,7 +221,7 @@ impl Kernel {
         let listened = if listened == Nanos::default() { None } else { moved(listened, lately) };
         let map = self.ebpf.map_mut("LISTENED").context("the object has no map LISTENED")?;
         let mut ports: Array<&mut MapData, u64> = map.try_into()?;
-        ports.set(u32::from(scene.port), listened.unwrap_or(0), 0).context("writing the map LISTENED")
+        ports.set(scene.listener.place(), listened.unwrap_or(0), 0).context("writing the map LISTENED")
     }
 
     /// Makes the interface's address that of the frame, or another where the frame is for another station.

@@ -3,11 +3,10 @@
 use scanguard_common::cause::Cause;
 use scanguard_common::flow::{Destination, Lookups, Socket};
 use scanguard_common::key::Address;
-use scanguard_common::parse::transport::Port;
 use scanguard_common::parse::{Packet, quote};
 use scanguard_common::policy::{Ping, PortRule, Role};
 use scanguard_common::refusal::Memory;
-use scanguard_common::speech::Flow;
+use scanguard_common::speech::{Flow, Listener};
 
 use super::host::Host;
 use crate::capture::CapturedFrame;
@@ -73,8 +72,8 @@ impl Lookups for Incoming<'_> {
         self.host.has_spoken(&Flow::of_incoming(packet))
     }
 
-    fn listened_lately(&self, port: Port) -> bool {
-        self.host.listened_lately(port)
+    fn listened_lately(&self, listener: Listener) -> bool {
+        self.host.listened_lately(listener)
     }
 
     fn spend_on_stray(&self, sender: Address) -> bool {
@@ -115,8 +114,8 @@ impl Memory for Outgoing<'_> {
         quote::flow(self.frame, message).is_some_and(|flow| self.host.has_spoken(&flow))
     }
 
-    fn listened_lately(&self, port: Port) -> bool {
-        self.host.listened_lately(port)
+    fn listened_lately(&self, listener: Listener) -> bool {
+        self.host.listened_lately(listener)
     }
 
     fn spend_on_reset(&self, peer: Address) -> bool {

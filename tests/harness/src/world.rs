@@ -11,10 +11,11 @@ use scanguard_common::flow::{Destination, Lookups, Socket, station};
 use scanguard_common::key::{Address, spread};
 use scanguard_common::mark::{self, Reason};
 use scanguard_common::parse::link::{self, MacAddress};
-use scanguard_common::parse::network::IpProtocol;
+use scanguard_common::parse::network::{Family, IpProtocol};
 use scanguard_common::parse::transport::Port;
 use scanguard_common::parse::{Packet, parse};
 use scanguard_common::policy::{ClosedPorts, PortRule, Role};
+use scanguard_common::speech::Listener;
 use scanguard_common::stray::Budget;
 use scanguard_common::time::Nanos;
 
@@ -33,7 +34,7 @@ pub struct World {
     connections: HashSet<(IpAddr, u16, IpAddr, u16)>,
     awaits_cookies: bool,
     allowed: HashSet<IpAddr>,
-    listened: HashSet<u16>,
+    listened: HashSet<Listener>,
     spoken: HashSet<(IpAddr, u16, IpAddr, u16)>,
     bound: HashSet<u16>,
     refused: HashSet<u16>,
@@ -111,10 +112,10 @@ impl World {
         self
     }
 
-    /// Remembers that a program listened on the port, and does no longer.
+    /// Remembers that a program listened on the port over this family, and does no longer.
     #[must_use]
-    pub fn having_listened(mut self, port: u16) -> World {
-        self.listened.insert(port);
+    pub fn having_listened(mut self, family: Family, port: u16) -> World {
+        self.listened.insert(Listener::at(family, Port(port)));
         self
     }
 
@@ -320,8 +321,8 @@ impl Lookups for Asked<'_> {
         self.world.spoken.contains(&name(packet))
     }
 
-    fn listened_lately(&self, port: Port) -> bool {
-        self.world.listened.contains(&port.0)
+    fn listened_lately(&self, listener: Listener) -> bool {
+        self.world.listened.contains(&listener)
     }
 
     fn spend_on_stray(&self, sender: Address) -> bool {

@@ -53,6 +53,7 @@ fn over_a_bad_cable(faults: Faults, bulk: usize) -> Result<()> {
             short.into_iter().try_for_each(|client| client.join().expect("a client does not panic"))
         })
     })?;
-    ensure!(relay.faults_done() > 100, "the cable was good: {} faults", relay.faults_done());
+    // Even of the fewest frames in which all of this fits, twice as many are lost.
+    ensure!(relay.faults_done() > 50, "the cable was good: {} faults", relay.faults_done());
     Ok(())
 }

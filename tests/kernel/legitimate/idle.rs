@@ -3,15 +3,14 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
-use std::thread::{self, sleep};
-use std::time::Duration;
+use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::socket::{MsgFlags, send, setsockopt, sockopt};
 use scanguard_harness::{INTERFACE, Lab};
 
 use super::scene::Scene;
-use super::stage::{Stage, exchange, happened};
+use super::stage::{Stage, await_happened, exchange};
 
 #[test]
 fn keepalives_of_idle_connections() -> Result<()> {
@@ -28,9 +27,8 @@ fn keepalives_of_idle_connections() -> Result<()> {
         }
         connections.push((client, server));
     }
-    sleep(Duration::from_millis(2500));
     for host in [&lab.guarded, &lab.outside] {
-        ensure!(happened(host, "TCPKeepAlive")? >= 4, "{} has sent no keepalives", host.name());
+        await_happened(host, "TCPKeepAlive", 8)?; // two of each end
     }
     for (client, server) in &connections {
         exchange(client, server)?;
@@ -49,7 +47,9 @@ fn probes_of_a_closed_window() -> Result<()> {
         for (mut client, _) in connections.iter().map(|(client, server)| (client, server)) {
             writers.push(scope.spawn(move || client.write_all(&vec![b'.'; FULL])));
         }
-        sleep(Duration::from_millis(1500)); // nobody reads: windows close, and are probed
+        for host in [&lab.guarded, &lab.outside] {
+            await_happened(host, "TCPWinProbe", 2)?; // nobody reads: windows close, and are probed
+        }
         for (_, server) in &connections {
             read_whole(server)?;
         }
@@ -58,9 +58,6 @@ fn probes_of_a_closed_window() -> Result<()> {
         }
         anyhow::Ok(())
     })?;
-    for host in [&lab.guarded, &lab.outside] {
-        ensure!(happened(host, "TCPWinProbe")? > 0, "{} has sent no window probe", host.name());
-    }
     scene.end()
 }
 

@@ -2,8 +2,6 @@
 //! find that out by himself.
 
 use std::net::IpAddr;
-use std::thread::sleep;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::sys::socket::sockopt;
@@ -41,7 +39,6 @@ fn a_port_that_is_redirected_after_the_guard_came() -> Result<()> {
     let _service = Service::echo(&lab.guarded, SERVICE)?;
     let scene = Scene::guarding(&lab.guarded)?;
     lab.guarded.run("nft", [REDIRECT])?;
-    sleep(Duration::from_secs(1));
     the_port_works(&scene, &lab.outside)?;
     scene.end()
 }

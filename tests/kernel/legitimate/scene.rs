@@ -125,6 +125,9 @@ impl Drop for Scene<'_> {
                 self.tried.fetch_add(1, Ordering::Relaxed);
             }
             let _ = self.tell();
+            if let Ok(counts) = self.guard.all_counts() {
+                println!("counted until then: {counts:?}");
+            }
         }
     }
 }

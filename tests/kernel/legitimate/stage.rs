@@ -142,13 +142,39 @@ pub(crate) fn set(host: &Host, setting: &str, value: &str) -> Result<()> {
     host.within(|| fs::write(&path, value)).with_context(|| format!("writing {value:?} to {path}"))
 }
 
-/// How often something happened in a host's network, by its name in `nstat`.
-pub(crate) fn happened(host: &Host, name: &str) -> Result<u64> {
-    let mut tables = String::new();
-    for table in ["snmp", "netstat"] {
-        let path = format!("/proc/thread-self/net/{table}");
-        tables += &host.within(|| fs::read_to_string(&path)).with_context(|| format!("reading {path}"))?;
+/// Waits until something happened so often in a host's network: how soon is up to timers, and to how busy this machine is.
+pub(super) fn await_happened(host: &Host, name: &str, times: u64) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let happened = happened(host, name)?;
+        if happened >= times {
+            return Ok(());
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "{name} happened {happened} times on {}, not {times}",
+            host.name()
+        );
+        sleep(Duration::from_millis(20));
     }
+}
+
+/// How often something happened in a host's network, by its name in `nstat`: with `Ip6`, of IPv6 alone.
+pub(crate) fn happened(host: &Host, name: &str) -> Result<u64> {
+    let read = |table: &str| {
+        let path = format!("/proc/thread-self/net/{table}");
+        host.within(|| fs::read_to_string(&path)).with_context(|| format!("reading {path}"))
+    };
+    if name.starts_with("Ip6") {
+        let table = read("snmp6")?;
+        // A line each: `Name 1`.
+        let mut lines = table.lines().map(str::split_whitespace);
+        let line = lines.find(|line| line.clone().next() == Some(name));
+        let number = line.and_then(|mut words| words.nth(1));
+        let number = number.with_context(|| format!("this kernel does not count {name}"))?;
+        return number.parse().with_context(|| format!("reading {name}"));
+    }
+    let tables = read("snmp")? + &read("netstat")?;
     // Two lines each: `Table: Name Name …` and `Table: 1 2 …`.
     let lines: Vec<&str> = tables.lines().collect();
     let mut named = lines.chunks(2).filter_map(|pair| {

@@ -2,14 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener};
-use std::thread::{self, sleep};
-use std::time::Duration;
+use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use scanguard_harness::{Host, Lab};
 
 use super::scene::Scene;
-use super::stage::{accept, connect, exchange, happened, pour, set};
+use super::stage::{accept, await_happened, connect, exchange, happened, pour, set};
 
 /// Some ten thousand segments each way.
 const BULK: usize = 16_000_000;
@@ -66,9 +65,9 @@ fn connections_that_find_no_room_in_time_wait() -> Result<()> {
             exchange(&client, &server)?;
             clients.push(client); // the server closes first
         }
-        sleep(Duration::from_millis(100)); // the server's ends are acknowledged, and forgotten for want of room
+        // The server's ends are acknowledged, and forgotten for want of room.
+        await_happened(stage.server, "TCPTimeWaitOverflow", overflowed + 90).context("TIME_WAIT had room")?;
         drop(clients);
-        ensure!(happened(stage.server, "TCPTimeWaitOverflow")? >= overflowed + 90, "TIME_WAIT had room");
         Ok(())
     })
 }

@@ -3,7 +3,7 @@
 use scanguard_common::classify::signature::Left;
 use scanguard_common::flow::Socket;
 use scanguard_common::key::Address;
-use scanguard_common::speech::Flow;
+use scanguard_common::speech::{Flow, Listener};
 use scanguard_common::time::Nanos;
 
 /// The host at the moment of one frame. All times are the capture's.
@@ -16,12 +16,12 @@ pub(in crate::replay) struct Scene {
     /// The other side, as budgets know it.
     pub(in crate::replay) sender: Address,
     /// This side's port.
-    pub(in crate::replay) port: u16,
+    pub(in crate::replay) listener: Listener,
     pub(in crate::replay) socket: Socket,
     /// Whether the packet is for this host, or from it.
     pub(in crate::replay) is_ours: bool,
     pub(in crate::replay) spoken: Option<Nanos>,
-    /// When a program last listened on the port; 0 for never.
+    /// When a program last listened there; 0 for never.
     pub(in crate::replay) listened: Nanos,
     /// Whether the other side is banned.
     pub(in crate::replay) is_banned: bool,
