@@ -31,3 +31,4 @@ pub mod sample;
 
 mod cable;
 mod ground;
+mod programs;

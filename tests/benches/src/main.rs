@@ -75,7 +75,7 @@ impl Args {
         match name {
             engine::NAME => engine::read(&self.criterion),
             paths::NAME => paths::measure(self.repetitions, paths::RUNS),
-            lists::NAME => lists::measure(&lists::LENGTHS, self.repetitions, paths::RUNS),
+            lists::NAME => lists::measure(&lists::LENGTHS, self.repetitions, lists::RUNS),
             floods::NAME => floods::measure(&self.scanguard, self.repetitions),
             clients::NAME => clients::measure(&self.scanguard, self.repetitions),
             footprint::NAME => footprint::measure(&self.scanguard, self.repetitions),
