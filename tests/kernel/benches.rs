@@ -14,8 +14,8 @@ fn every_path_that_is_measured_ends_as_it_is_said_to() -> Result<()> {
 }
 
 #[test]
-fn paths_with_longer_allowlists_end_in_the_same_way() -> Result<()> {
-    print!("{}", lists::measure(&[1, 1_000], REPETITIONS, RUNS)?);
+fn paths_with_longer_lists_end_in_the_same_way() -> Result<()> {
+    print!("{}", lists::measure(&[1_000], REPETITIONS, RUNS)?);
     Ok(())
 }
 

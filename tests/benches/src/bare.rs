@@ -15,6 +15,8 @@ pub const XDP_DROP: i32 = 1;
 pub const XDP_PASS: i32 = 2;
 /// `TC_ACT_UNSPEC` of `linux/pkt_cls.h`: what scanguard's second door returns for what may leave.
 pub const TC_UNSPEC: i32 = -1;
+/// `TC_ACT_SHOT` of the same: what it returns for what may not.
+pub const TC_SHOT: i32 = 2;
 
 /// `struct bpf_insn` of `linux/bpf.h`: the operation, source and destination register in one byte, and two operands.
 #[repr(C)]
@@ -129,7 +131,7 @@ pub fn drops_where(offset: i16, bytes: [u8; 2]) -> Result<Program> {
     Program::load(Kind::Xdp, &instructions)
 }
 
-/// A program that gives each frame another source before it hands it on to the program under measurement.
+/// A program that does something to each frame before it hands it on to the program under measurement.
 ///
 /// Running a program many times on one frame shows it the same source each time. With this in front, each run is a
 /// first contact; what the front itself costs is seen by the same front before a bare program.
@@ -139,29 +141,68 @@ pub struct Fronted {
     _targets: OwnedFd,
 }
 
+/// A list that a front asks for each frame's source.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked<'a> {
+    /// A list of prefixes.
+    Prefixes(BorrowedFd<'a>),
+    /// A table of whole addresses.
+    Addresses(BorrowedFd<'a>),
+}
+
 impl Fronted {
     /// How far apart the sources of two frames in turn are, as a number in the machine's order: odd but for the lowest
     /// byte, which stays as it is, so that all 2²⁴ others come before one comes again.
     pub const STEP: u32 = 0x9e37_7900;
 
-    /// Puts the front before `target`: the four bytes at `offset` of the frame are changed.
+    /// Puts before `target` what changes the four bytes at `offset` of each frame.
     ///
     /// # Errors
     ///
     /// Fails without root's privileges.
     pub fn before(target: BorrowedFd<'_>, offset: i16) -> Result<Fronted> {
+        Fronted::doing(target, offset, Fronted::STEP, &[])
+    }
+
+    /// Puts before `target` what looks the IPv4 source at `offset` up in a list, in the form that the engine keeps it
+    /// in, and goes on whatever it finds; `step` is what the source is changed by first.
+    ///
+    /// # Errors
+    ///
+    /// Fails without root's privileges.
+    pub fn asking(asked: Asked<'_>, target: BorrowedFd<'_>, offset: i16, step: u32) -> Result<Fronted> {
+        const ADDRESS: i16 = -16;
+        const WHOLE_ADDRESS: i32 = 128;
+        let mapped = u32::from_ne_bytes([0, 0, 0xff, 0xff]).cast_signed();
+        let mut look_up = vec![store_word(R10, ADDRESS + 12, R5), set(R5, 0)];
+        look_up.extend([store_word(R10, ADDRESS, R5), store_word(R10, ADDRESS + 4, R5)]);
+        look_up.extend([set(R5, mapped), store_word(R10, ADDRESS + 8, R5)]);
+        let (map, key) = match asked {
+            Asked::Prefixes(map) => {
+                look_up.extend([set(R5, WHOLE_ADDRESS), store_word(R10, ADDRESS - 4, R5)]);
+                (map, ADDRESS - 4)
+            }
+            Asked::Addresses(map) => (map, ADDRESS),
+        };
+        look_up.extend(load_map(R1, map));
+        look_up.extend([copy(R2, R10), add(R2, i32::from(key)), call(MAP_LOOKUP)]);
+        Fronted::doing(target, offset, step, &look_up)
+    }
+
+    /// Changes the source by `step`, does `what` with it in the fifth register, and goes on.
+    fn doing(target: BorrowedFd<'_>, offset: i16, step: u32, what: &[Instruction]) -> Result<Fronted> {
         let targets = program_array(target)?;
+        let mut work =
+            vec![load_word(R5, R2, offset), add(R5, step.cast_signed()), store_word(R2, offset, R5)];
+        work.extend(what);
+        work.push(copy(R1, R6));
+        work.extend(load_map(R2, targets.as_fd()));
+        work.extend([set(R3, 0), call(TAIL_CALL)]);
         let mut instructions = vec![copy(R6, R1)];
-        instructions.extend(frame_of(i32::from(offset) + 4, R2, 8));
-        instructions.extend([
-            load_word(R5, R2, offset),
-            add(R5, Fronted::STEP.cast_signed()),
-            store_word(R2, offset, R5),
-            copy(R1, R6),
-        ]);
-        instructions.extend(load_map(R2, targets.as_fd()));
+        instructions.extend(frame_of(i32::from(offset) + 4, R2, work.len().try_into()?));
+        instructions.extend(work);
         // Where the jump fails the program goes on, and returns 0: XDP_ABORTED, which no measurement accepts.
-        instructions.extend([set(R3, 0), call(TAIL_CALL), set(R0, 0), EXIT]);
+        instructions.extend([set(R0, 0), EXIT]);
         Ok(Fronted { front: Program::load(Kind::Xdp, &instructions)?, _targets: targets })
     }
 }
@@ -170,35 +211,6 @@ impl AsFd for Fronted {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.front.as_fd()
     }
-}
-
-/// Looks the IPv4 source at this offset up in a list of prefixes, as whole address in the form that the engine keeps it
-/// in, and drops the frame.
-///
-/// # Errors
-///
-/// Fails without root's privileges.
-pub fn looks_up(prefixes: BorrowedFd<'_>, offset: i16) -> Result<Program> {
-    const KEY: i16 = -24;
-    const WHOLE_ADDRESS: i32 = 128;
-    let mapped = u32::from_ne_bytes([0, 0, 0xff, 0xff]).cast_signed();
-    let mut instructions = frame_of(i32::from(offset) + 4, R2, 16).to_vec();
-    instructions.extend([
-        load_word(R5, R2, offset),
-        store_word(R10, KEY + 16, R5),
-        set(R5, WHOLE_ADDRESS),
-        store_word(R10, KEY, R5),
-        set(R5, 0),
-        store_word(R10, KEY + 4, R5),
-        store_word(R10, KEY + 8, R5),
-        set(R5, mapped),
-        store_word(R10, KEY + 12, R5),
-    ]);
-    instructions.extend(load_map(R1, prefixes));
-    instructions.extend([copy(R2, R10), add(R2, i32::from(KEY)), call(MAP_LOOKUP), set(R0, XDP_DROP), EXIT]);
-    // Where the frame is too short.
-    instructions.extend([set(R0, 0), EXIT]);
-    Program::load(Kind::Xdp, &instructions)
 }
 
 /// A program that sends each frame out of an interface.

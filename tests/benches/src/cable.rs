@@ -5,12 +5,12 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 use nix::unistd::Pid;
@@ -70,6 +70,17 @@ impl Cable {
         Ok(text.with_context(|| format!("reading {file}"))?.trim().parse()?)
     }
 
+    /// What both ends of the cable have counted, for whoever has to find out why nothing arrives.
+    fn counts(&self) -> Result<String> {
+        let hosts = [("guarded", &self.lab.guarded), ("outside", &self.lab.outside)];
+        let counts = hosts.map(|(name, host)| {
+            let said = host.run("ethtool", ["--statistics", INTERFACE])?;
+            let lines = said.lines().map(str::trim).filter(|line| !line.ends_with(": 0"));
+            Ok(format!("{name}: {}", lines.collect::<Vec<_>>().join(", ")))
+        });
+        Ok(counts.into_iter().collect::<Result<Vec<_>>>()?.join("; "))
+    }
+
     /// How many segments got as far as the guarded host's TCP.
     pub(crate) fn segments(&self) -> Result<u64> {
         let text = self.lab.guarded.within(|| fs::read_to_string("/proc/thread-self/net/snmp"))?;
@@ -101,16 +112,51 @@ pub(crate) struct Receiver<T> {
 }
 
 impl<T> Receiver<T> {
+    /// Waits until frames arrive: what receives was only just set up, in the middle of a flood.
+    ///
+    /// # Errors
+    ///
+    /// Fails where none does for a while, with what was seen meanwhile.
+    pub(crate) fn await_frames(&self, cable: &Cable, source: &Source) -> Result<()> {
+        const LIMIT: Duration = Duration::from_secs(10);
+        const PAUSE: Duration = Duration::from_millis(5);
+        let (start, received, seen) = (Instant::now(), cable.received()?, source.seen());
+        while cable.received()? == received {
+            source.check()?;
+            let waited = start.elapsed();
+            if waited > LIMIT {
+                bail!(
+                    "no frame arrived within {LIMIT:?}; the source had {seen} and has {}; the receiving thread had {:?} \
+                     of its processor; the cable's ends count {}",
+                    source.seen(),
+                    self.processor_time()?,
+                    cable.counts()?,
+                );
+            }
+            thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+
     /// Packets that the guarded end takes from the cable in a second of the receiving thread's time, so that others may
-    /// be at work, measured over a span of time.
-    pub(crate) fn rate(&self, cable: &Cable, span: Duration) -> Result<f64> {
-        let (start, before) = (self.processor_time()?, cable.received()?);
-        thread::sleep(span);
-        let (end, after) = (self.processor_time()?, cable.received()?);
-        ensure!(after > before, "no frame arrived");
-        #[expect(clippy::cast_precision_loss, reason = "a count below 2⁵³")]
-        let packets = (after - before) as f64;
-        Ok(packets / end.saturating_sub(start).as_secs_f64())
+    /// be at work, measured over a span of time; again, and saying so, where nothing arrived meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Fails where nothing arrives at all.
+    pub(crate) fn rate(&self, cable: &Cable, source: &Source, span: Duration) -> Result<f64> {
+        loop {
+            let (start, before, seen) = (self.processor_time()?, cable.received()?, source.seen());
+            thread::sleep(span);
+            let (end, after) = (self.processor_time()?, cable.received()?);
+            if after > before {
+                #[expect(clippy::cast_precision_loss, reason = "a count below 2⁵³")]
+                let packets = (after - before) as f64;
+                return Ok(packets / end.saturating_sub(start).as_secs_f64());
+            }
+            eprintln!("no frame arrived within {span:?}; the source had {seen}, and has {}", source.seen());
+            self.await_frames(cable, source)?;
+        }
     }
 
     fn processor_time(&self) -> Result<Duration> {
@@ -126,6 +172,9 @@ impl<T> Receiver<T> {
 pub(crate) struct Source {
     running: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
+    failed: Arc<AtomicU64>,
+    /// Why it has ended, once it has by itself.
+    broken: Arc<OnceLock<String>>,
     thread: Option<JoinHandle<Result<()>>>,
 }
 
@@ -134,10 +183,16 @@ impl Source {
     pub(crate) fn flood(cable: &Cable, frame: Vec<u8>) -> Result<Source> {
         /// Enough for a tenth of a second: to begin and to end takes the kernel a while.
         const AT_ONCE: u32 = 1 << 19;
+        const PAUSE: Duration = Duration::from_millis(1);
         let program = cable.lab.outside.within(|| sends_to(if_nametoindex(INTERFACE)?))?;
-        Source::start(cable, move |_| {
-            send(program.as_fd(), &frame, AT_ONCE)?;
-            Ok(AT_ONCE.into())
+        Source::start(cable, move |_, failed| match send(program.as_fd(), &frame, AT_ONCE) {
+            // The kernel takes the frames' memory from what is free at once, of which there may be none for a moment.
+            Err(error) if is(&error, &[Errno::ENOMEM, Errno::EAGAIN, Errno::EINTR]) => {
+                failed.fetch_add(1, Ordering::Relaxed);
+                thread::sleep(PAUSE);
+                Ok(0)
+            }
+            sent => sent.map(|()| AT_ONCE.into()),
         })
     }
 
@@ -149,7 +204,7 @@ impl Source {
         let injector = Injector::on(&cable.lab.outside, INTERFACE)?;
         let start = Instant::now();
         let mut next = 0;
-        Source::start(cable, move |sent| {
+        Source::start(cable, move |sent, failed| {
             let due = u64::try_from(start.elapsed().as_nanos() * u128::from(rate) / 1_000_000_000)?;
             let due = due.saturating_sub(sent).min(AT_ONCE);
             if due == 0 {
@@ -158,7 +213,9 @@ impl Source {
             for _ in 0..due {
                 match injector.send(frames.get(next).context("no frames")?) {
                     // The cable was full, as cables may be.
-                    Err(error) if is_full(&error) => {}
+                    Err(error) if is(&error, &[Errno::ENOBUFS]) => {
+                        failed.fetch_add(1, Ordering::Relaxed);
+                    }
                     sent => sent?,
                 }
                 next = (next + 1) % frames.len();
@@ -167,28 +224,51 @@ impl Source {
         })
     }
 
-    /// Repeats a step that is told how many frames were sent so far, and tells how many it sent.
-    fn start(cable: &Cable, mut step: impl FnMut(u64) -> Result<u64> + Send + 'static) -> Result<Source> {
+    /// Repeats a step that is told how many frames were sent so far, tells how many it sent, and counts what failed.
+    fn start(
+        cable: &Cable,
+        mut step: impl FnMut(u64, &AtomicU64) -> Result<u64> + Send + 'static,
+    ) -> Result<Source> {
         let running = Arc::new(AtomicBool::new(true));
-        let sent = Arc::new(AtomicU64::new(0));
+        let (sent, failed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let host = cable.lab.outside.clone();
-        let (is_running, count) = (Arc::clone(&running), Arc::clone(&sent));
+        let is_running = Arc::clone(&running);
+        let (count, failures) = (Arc::clone(&sent), Arc::clone(&failed));
+        let broken = Arc::new(OnceLock::new());
+        let breaks = Arc::clone(&broken);
         let thread = thread::spawn(move || {
-            host.within(|| {
+            let ended = host.within(|| {
                 machine::stay_on(machine::SENDER)?;
                 while is_running.load(Ordering::Relaxed) {
-                    let more = step(count.load(Ordering::Relaxed))?;
+                    let more = step(count.load(Ordering::Relaxed), &failures)?;
                     count.fetch_add(more, Ordering::Relaxed);
                 }
                 Ok(())
-            })
+            });
+            if let Err(error) = &ended {
+                breaks.get_or_init(|| format!("{error:#}"));
+            }
+            ended
         });
-        Ok(Source { running, sent, thread: Some(thread) })
+        Ok(Source { running, sent, failed, broken, thread: Some(thread) })
     }
 
     /// How many frames were sent so far, those that found the cable full included.
     pub(crate) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// What it has done so far, in words.
+    fn seen(&self) -> String {
+        format!("sent {} frames and failed {} times", self.sent(), self.failed.load(Ordering::Relaxed))
+    }
+
+    /// Makes sure that it goes on: once it has failed for good, nothing arrives any more.
+    fn check(&self) -> Result<()> {
+        match self.broken.get() {
+            Some(why) => bail!("the source has {} and then ended: {why}", self.seen()),
+            None => Ok(()),
+        }
     }
 
     /// Ends it, and tells what went wrong with it.
@@ -199,9 +279,10 @@ impl Source {
     }
 }
 
-fn is_full(error: &anyhow::Error) -> bool {
-    let number = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
-    number == Some(Errno::ENOBUFS as i32)
+/// Whether an error is one of these.
+fn is(error: &anyhow::Error, numbers: &[Errno]) -> bool {
+    let found = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+    numbers.iter().any(|number| found == Some(*number as i32))
 }
 
 impl Drop for Source {

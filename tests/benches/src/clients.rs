@@ -14,8 +14,9 @@ use crate::bare::{XDP_PASS, always, drops_where};
 use crate::cable::{Cable, Source};
 use crate::clients::load::{Load, Servers};
 use crate::floods::guard;
-use crate::ground::{CLOSED, Ground, Programs};
+use crate::ground::{CLOSED, Ground};
 use crate::kernel::{Kind, Program, run};
+use crate::programs::{Judging, Programs};
 use crate::row::{Goal, Judged, Row, Section};
 use crate::sample::Pairs;
 
@@ -143,7 +144,7 @@ pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
 pub fn check_floods() -> Result<()> {
     let ground = Ground::prepare()?;
     ground.lab.guarded.within(|| {
-        let programs = Programs::load()?;
+        let programs = Programs::load(Judging::EachByItself)?;
         for scene in &SCENES {
             let Some(flood) = &scene.flood else { continue };
             let before = programs.counted(flood.cause)?;

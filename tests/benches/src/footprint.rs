@@ -11,7 +11,7 @@ use aya::Ebpf;
 use aya::maps::Map;
 use scanguard_harness::{Host, INTERFACE, Lab};
 
-use crate::ground::Programs;
+use crate::programs::{Judging, Programs};
 use crate::row::{Goal, Row, Section, Unit};
 
 /// How the benchmark is called.
@@ -25,7 +25,7 @@ pub const NAME: &str = "footprint";
 pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
     let lab = Lab::new()?;
     let host = &lab.guarded;
-    let memory = map_memory(&host.within(Programs::load)?.ebpf)?;
+    let memory = map_memory(&host.within(|| Programs::load(Judging::ByDefault))?.ebpf)?;
     let (mut attach, mut stats) = (Vec::new(), Vec::new());
     for _ in 0..repetitions {
         attach.push(millis(host, scanguard, ["attach", INTERFACE])?);

@@ -1,20 +1,9 @@
-//! What single paths are measured on: a host with real sockets, and scanguard's programs loaded in it.
+//! What single paths are measured on: a host with real sockets, and those who send to it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result};
-use aya::maps::{Array, MapData, PerCpuArray};
-use aya::programs::{SchedClassifier, Xdp};
-use aya::{Ebpf, EbpfLoader, Pod};
-use scanguard::program::{EGRESS, INGRESS};
-use scanguard_common::cause::Cause;
-use scanguard_common::count;
-use scanguard_common::parse::link::MacAddress;
-use scanguard_common::policy::{ClosedPorts, Policy, Preset};
-use scanguard_common::schema::{Interface, InterfaceSlot, Rules};
-use scanguard_common::time::Nanos;
-use scanguard_harness::{GUARDED_MAC, GUARDED_V4, GUARDED_V6, Lab};
+use scanguard_harness::{GUARDED_V4, GUARDED_V6, Lab};
 
 /// A TCP port where a program listens.
 pub(crate) const OPEN: u16 = 80;
@@ -71,7 +60,26 @@ pub(crate) enum Family {
     V6,
 }
 
+/// How many strangers come; those with higher numbers never do, and may be on lists.
+pub(crate) const STRANGERS: u32 = 3 << 22;
+
 impl Family {
+    /// A source that was banned, and is no stranger.
+    pub(crate) fn banned(self) -> IpAddr {
+        match self {
+            Family::V4 => Ipv4Addr::new(203, 0, 113, 66).into(),
+            Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0xbad, 0, 0, 0, 0, 1).into(),
+        }
+    }
+
+    /// One that the operator banned.
+    pub(crate) fn denied(self) -> IpAddr {
+        match self {
+            Family::V4 => Ipv4Addr::new(203, 0, 113, 67).into(),
+            Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0xbad, 1, 0, 0, 0, 1).into(),
+        }
+    }
+
     /// A source of so many, far from the others' networks. Only the number's upper 24 bits count.
     pub(crate) fn stranger(self, number: u32) -> IpAddr {
         const FIRST: u8 = 100;
@@ -85,82 +93,5 @@ impl Family {
                 Ipv6Addr::from(address).into()
             }
         }
-    }
-}
-
-/// scanguard's programs, loaded with maps of their own.
-#[derive(Debug)]
-pub(crate) struct Programs {
-    pub(crate) ebpf: Ebpf,
-}
-
-const SLOT: u32 = 3;
-const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// A record as map memory.
-#[repr(transparent)]
-#[derive(Clone, Copy)]
-struct Record<T>(T);
-
-// SAFETY: it is a `repr(C)` record of integers without padding, of which every bit pattern is a value.
-unsafe impl Pod for Record<Interface> {}
-// SAFETY: as above.
-unsafe impl Pod for Record<Rules> {}
-
-impl Programs {
-    /// Loads them as they are.
-    pub(crate) fn load() -> Result<Programs> {
-        let mut ebpf = EbpfLoader::new()
-            .override_global("SLOT", &SLOT, true)
-            .override_global("HASH_SEED", &SEED, true)
-            .override_global(aya_log::LEVEL, &0u8, true)
-            .load(scanguard::program::object()?)?;
-        // So that what is closed is dropped from the first packet on.
-        let policy = Policy { closed_ports: ClosedPorts::Ingress, ..Policy::default() };
-        let interface = Interface::new(0xff, MacAddress(GUARDED_MAC), policy, Nanos(1));
-        let mut interfaces: Array<_, Record<Interface>> =
-            ebpf.map_mut("INTERFACES").context("INTERFACES")?.try_into()?;
-        interfaces.set(SLOT, Record(interface), 0)?;
-        let mut programs = Programs { ebpf };
-        programs.judge_with_allowed(0)?;
-        let ebpf = &mut programs.ebpf;
-        let ingress: &mut Xdp = ebpf.program_mut(INGRESS).context("the first door")?.try_into()?;
-        ingress.load()?;
-        let egress: &mut SchedClassifier = ebpf.program_mut(EGRESS).context("the second door")?.try_into()?;
-        egress.load()?;
-        Ok(programs)
-    }
-
-    /// Keeps evidence and bans nobody, with so many entries on the allowlist: one that is empty is not asked.
-    pub(crate) fn judge_with_allowed(&mut self, allowed: u32) -> Result<()> {
-        let rules = Rules::new(Preset::Off.judgement(), SEED).with_lists(allowed, 0);
-        let mut map: Array<_, Record<Rules>> = self.ebpf.map_mut("RULES").context("RULES")?.try_into()?;
-        Ok(map.set(0, Record(rules), 0)?)
-    }
-
-    /// The program at a door.
-    pub(crate) fn door(&self, name: &str) -> Result<BorrowedFd<'_>> {
-        let program = self.ebpf.program(name).with_context(|| format!("no program {name}"))?;
-        if name == INGRESS {
-            let program: &Xdp = program.try_into()?;
-            return Ok(program.fd()?.as_fd());
-        }
-        let program: &SchedClassifier = program.try_into()?;
-        Ok(program.fd()?.as_fd())
-    }
-
-    /// How many packets were counted for a cause.
-    pub(crate) fn counted(&self, cause: Cause) -> Result<u64> {
-        let counts: PerCpuArray<&MapData, [u64; 2]> =
-            self.ebpf.map("COUNTS").context("COUNTS")?.try_into()?;
-        let slot = InterfaceSlot::new(SLOT).context("a slot that exists")?;
-        Ok(counts.get(&count::index(slot, cause), 0)?.iter().map(|[packets, _]| packets).sum())
-    }
-
-    /// How many flows are remembered.
-    pub(crate) fn flows(&self) -> Result<usize> {
-        let flows: aya::maps::HashMap<&MapData, [u32; 10], u64> =
-            self.ebpf.map("FLOWS").context("FLOWS")?.try_into()?;
-        Ok(flows.keys().count())
     }
 }

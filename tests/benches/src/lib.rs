@@ -9,10 +9,10 @@
 //! - [`kernel`] makes the few BPF system calls that a measurement needs, [`bare`] writes the programs to compare with;
 //! - [`sample`] is repeated figures, [`row`] one line of the results and its goal, [`report`] how they are written;
 //! - [`paths`] measures single paths of a packet, with real sockets but without an interface; [`lists`] the same with
-//!   an allowlist of any length;
+//!   lists of any length;
 //! - [`floods`] measures how many packets a second end at a real interface, beside other ways to drop them, and
 //!   [`clients`] what legitimate clients get through meanwhile;
-//! - [`footprint`] measures memory and the time that commands take.
+//! - [`replay`] measures how fast a capture is replayed, and [`footprint`] memory and the time that commands take.
 //!
 //! What is pure is measured by criterion, in `benches/engine.rs`; [`engine`] reads what it found.
 
@@ -25,9 +25,12 @@ pub mod kernel;
 pub mod lists;
 pub mod machine;
 pub mod paths;
+pub mod replay;
 pub mod report;
 pub mod row;
 pub mod sample;
 
 mod cable;
 mod ground;
+mod programs;
+mod spent;

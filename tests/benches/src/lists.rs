@@ -1,189 +1,232 @@
-//! What paths cost with an allowlist of any length.
+//! What paths cost with lists of any length.
 
+mod table;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 
 use anyhow::{Context, Result, bail, ensure};
-use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::maps::{Map, MapData};
-use scanguard_common::cause::Cause;
-use scanguard_common::key::Address;
-use scanguard_common::schema::MAX_PREFIXES;
+use aya::maps::Map;
+use scanguard::program::INGRESS;
+use scanguard_common::cause::{Action, Cause};
+use scanguard_common::schema::MAX_BANS;
 use scanguard_harness::Random;
 
-use crate::bare::{Fronted, XDP_DROP, looks_up};
-use crate::ground::{Family, Ground, Programs};
-use crate::kernel::{Program, run};
+use crate::bare::{Asked, Fronted, XDP_DROP, XDP_PASS};
+use crate::ground::{Family, Ground, STRANGERS};
+use crate::kernel::run;
 use crate::machine;
-use crate::paths::{Bench, Path, Shape, list};
-use crate::row::{Goal, Judged, Row, Section, Unit};
-use crate::sample::Pairs;
+use crate::paths::{Path, Sender, Shape, list};
+use crate::programs::{Judging, List, Programs, Strangers};
+use crate::row::Section;
+
+use self::table::Table;
 
 /// How the benchmark is called.
 pub const NAME: &str = "lists";
 
-/// How long the allowlist is.
-pub const LENGTHS: [u32; 4] = [1, 1_000, 100_000, 1_000_000];
+/// How long each list is, beside one of one entry.
+pub const LENGTHS: [u32; 3] = [1_000, 100_000, 1_000_000];
 
-/// The paths that are measured: one that never asks for the list, one that asks for the same source each time, and one
-/// that asks for another each time.
-const CAUSES: [Cause; 3] = [Cause::InConnection, Cause::TcpXmas, Cause::ClosedPort];
+/// How often each repetition shows the programs its frame.
+pub const RUNS: u32 = 50_000;
 
-/// How much dearer a path may become that does not ask, and how many nanoseconds more than the bare look-up one that
-/// does: what two measurements of the same differ by.
-const UNCHANGED: Goal = Goal::AtMost(1.05);
-const NO_WORSE: Goal = Goal::AtMost(10.0);
+impl List {
+    /// The paths that are measured: one that never asks for a list, and two that ask for it: about the same source each
+    /// time, and about another each time.
+    fn paths(self) -> [(Cause, Sender); 3] {
+        const ESTABLISHED: (Cause, Sender) = (Cause::InConnection, Sender::Client);
+        const FIRST_CONTACT: (Cause, Sender) = (Cause::ClosedPort, Sender::OneOfACrowd);
+        match self {
+            List::Allowed => [ESTABLISHED, (Cause::TcpXmas, Sender::Client), FIRST_CONTACT],
+            List::Denied => [ESTABLISHED, (Cause::Denied, Sender::Denied), FIRST_CONTACT],
+            List::Banned => [ESTABLISHED, (Cause::Banned, Sender::Banned), FIRST_CONTACT],
+        }
+    }
+}
 
-/// Measures some paths so many times with lists of these lengths, the shortest first, in turn.
+/// Measures some paths so many times, in turn, with each list as long as is said and with lists of one entry.
 ///
 /// # Errors
 ///
 /// Fails where a frame does not go the path that is measured.
 pub fn measure(lengths: &[u32], repetitions: usize, runs: u32) -> Result<Section> {
-    let strangers = repetitions as u64 * u64::from(runs) * lengths.len() as u64;
-    ensure!(strangers < ALLOWED_FROM.into(), "{strangers} strangers are more than there are");
     let ground = Ground::prepare()?;
-    let mut loaded = Vec::new();
-    for &length in lengths {
-        let mut programs = ground.lab.guarded.within(Programs::load)?;
-        fill(&mut programs, length)?;
-        loaded.push(programs);
-    }
-    let wanted =
-        |path: &Path| path.shape == Shape::PLAIN && path.cause.is_some_and(|cause| CAUSES.contains(&cause));
-    let mut paths: Vec<Path> = list(&ground)?.into_iter().filter(wanted).collect();
-    let mut table = Table::new(paths.len(), lengths);
-    ground.lab.guarded.within(|| {
+    let table = ground.lab.guarded.within(|| {
         machine::stay_on(machine::RECEIVER)?;
-        let benches = loaded.iter().map(Subject::new).collect::<Result<Vec<_>>>()?;
+        let mut random = Random::seeded(0x5eed_0006);
+        let short = Subject::with(None, &mut random)?;
+        let mut trials = Vec::new();
+        for (number, one) in (0..).zip(List::ALL) {
+            let mut long = Vec::new();
+            for &length in lengths {
+                long.push((length, Subject::with(Some((one, length)), &mut random)?));
+            }
+            let paths = one.paths().map(|wanted| find(&ground, wanted));
+            let mut paths = paths.into_iter().collect::<Result<Vec<_>>>()?;
+            for path in &mut paths {
+                // The subject with short lists is the same for all: none of its strangers are to come again soon.
+                path.meet(STRANGERS / 4 * number);
+            }
+            trials.push(Trial { one, long, paths });
+        }
+        let mut table = Table::default();
         for _ in 0..repetitions {
-            for (number, path) in paths.iter_mut().enumerate() {
-                let costs = benches.iter().map(|bench| bench.cost(path, runs)).collect::<Result<Vec<_>>>()?;
-                table.push(number, &costs);
+            for trial in &mut trials {
+                trial.repeat(&short, runs, &mut table)?;
             }
         }
-        Ok::<_, anyhow::Error>(())
+        Ok::<_, anyhow::Error>(table)
     })?;
-    table.into_section(&paths)
+    table.into_section()
 }
 
-/// Strangers with a number from here on are allowed, those before are the ones that come: so the two are as near to each
-/// other in the list as can be, and never the same.
-const ALLOWED_FROM: u32 = 1 << 23;
+fn find(ground: &Ground, wanted: (Cause, Sender)) -> Result<Path> {
+    let is_wanted =
+        |path: &Path| path.shape == Shape::PLAIN && (path.cause, path.sender) == (Some(wanted.0), wanted.1);
+    list(ground)?.into_iter().find(is_wanted).context("a path that is measured")
+}
 
-/// An entry without an end, as it lies in map memory: see `Listed` of the schema.
-const FOR_GOOD: [u32; 16] = {
-    let mut words = [0; 16];
-    words[1] = u32::MAX;
-    words
-};
+/// What is measured of one list: every path with every length.
+struct Trial {
+    one: List,
+    long: Vec<(u32, Subject)>,
+    paths: Vec<Path>,
+}
 
-/// Allows so many strangers, chosen at random.
-fn fill(programs: &mut Programs, length: u32) -> Result<()> {
-    programs.judge_with_allowed(length)?;
-    let map = programs.ebpf.map_mut("ALLOWED").context("ALLOWED")?;
-    let mut allowed: LpmTrie<&mut MapData, [u32; 4], [u32; 16]> = map.try_into()?;
-    let mut random = Random::seeded(u64::from(length));
-    for _ in 0..length {
-        let number = ALLOWED_FROM + u32::from_le_bytes([random.byte(), random.byte(), random.byte() >> 1, 0]);
-        let IpAddr::V4(address) = Family::V4.stranger(number.wrapping_mul(Fronted::STEP)) else { continue };
-        allowed.insert(&Key::new(128, Address::v4(address.octets()).words()), FOR_GOOD, 0)?;
+impl Trial {
+    fn repeat(&mut self, short: &Subject, runs: u32, table: &mut Table) -> Result<()> {
+        for path in &mut self.paths {
+            let name = path.name();
+            let measured = if path.cause == Some(Cause::InConnection) {
+                unchanged(short, &self.long, path, runs, |length, beside| {
+                    table.unchanged(&name, self.one, length, beside);
+                })
+            } else {
+                growing(self.one, short, &self.long, path, runs, |length, costs| {
+                    table.growing(&name, self.one, length, costs);
+                })
+            };
+            measured.with_context(|| format!("{name}, with a long map {}", self.one.map()))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a path costs that never asks: with short lists, and with a long one.
+fn unchanged(
+    short: &Subject,
+    long: &[(u32, Subject)],
+    path: &mut Path,
+    runs: u32,
+    mut tell: impl FnMut(u32, (f64, f64)),
+) -> Result<()> {
+    let beside = short.cost(None, path, runs)?;
+    for (length, subject) in long {
+        tell(*length, (beside, subject.cost(None, path, runs)?));
     }
     Ok(())
 }
 
-/// The programs with a list of one length, and nothing but a look-up in it.
-struct Subject<'a> {
-    bench: Bench<'a>,
-    look_up: Program,
-    fronted_look_up: Fronted,
-}
-
-/// Nanoseconds of a path, and of the bare look-up for the same frames.
+/// What a path costs that asks, each time behind a bare look-up of the same source.
 #[derive(Clone, Copy)]
-struct Cost {
-    path: f64,
-    look_up: f64,
+struct Costs {
+    /// All lists are short.
+    short: f64,
+    /// The bare look-up is in a long list, the path's own are short.
+    long_look_up: f64,
+    /// The path's own list is long, the bare look-up is in a short one.
+    long_path: f64,
 }
 
-impl<'a> Subject<'a> {
-    fn new(programs: &'a Programs) -> Result<Subject<'a>> {
-        let Map::LpmTrie(map) = programs.ebpf.map("ALLOWED").context("ALLOWED")? else {
-            bail!("the allowlist is of another kind");
+fn growing(
+    one: List,
+    short: &Subject,
+    long: &[(u32, Subject)],
+    path: &mut Path,
+    runs: u32,
+    mut tell: impl FnMut(u32, Costs),
+) -> Result<()> {
+    let of_short = short.cost(Some(short.asked(one)?), path, runs)?;
+    for (length, subject) in long {
+        let long_look_up = short.cost(Some(subject.asked(one)?), path, runs)?;
+        let long_path = subject.cost(Some(short.asked(one)?), path, runs)?;
+        tell(*length, Costs { short: of_short, long_look_up, long_path });
+    }
+    Ok(())
+}
+
+/// The programs with lists of some lengths.
+struct Subject {
+    programs: Programs,
+    strangers: RefCell<Strangers>,
+}
+
+impl Subject {
+    /// Has one entry on each list, or so many on the one.
+    fn with(long: Option<(List, u32)>, random: &mut Random) -> Result<Subject> {
+        let bans = match long {
+            Some((List::Banned, length)) => length.max(MAX_BANS),
+            Some((List::Allowed | List::Denied, _)) | None => MAX_BANS,
         };
-        let offset = Shape::PLAIN.stranger_offset();
-        let look_up = looks_up(map.fd().as_fd(), offset)?;
-        let fronted_look_up = Fronted::before(look_up.as_fd(), offset)?;
-        Ok(Subject { bench: Bench::new(programs)?, look_up, fronted_look_up })
+        let mut programs = Programs::load_with_room(Judging::ByDefault, bans)?;
+        for one in List::ALL {
+            let length = long.filter(|(long, _)| *long == one).map_or(1, |(_, length)| length);
+            let sender = match one {
+                List::Allowed => None,
+                List::Denied => Some(Family::V4.denied()),
+                List::Banned => Some(Family::V4.banned()),
+            };
+            programs.list(one, &entries(sender, length, random))?;
+        }
+        let strangers = RefCell::new(programs.strangers()?);
+        Ok(Subject { programs, strangers })
     }
 
-    fn cost(&self, path: &mut Path, runs: u32) -> Result<Cost> {
-        let program = if path.is_first_contact { self.fronted_look_up.as_fd() } else { self.look_up.as_fd() };
-        let look_up = run(program, &path.frame(), runs)?;
-        ensure!(look_up.action == XDP_DROP.cast_unsigned(), "the bare look-up failed");
-        let (_, path) = self.bench.compare(path, runs)?;
-        Ok(Cost { path, look_up: look_up.nanos })
-    }
-}
-
-/// Writes a number with its thousands apart.
-fn grouped(number: u32) -> String {
-    if number < 1_000 {
-        number.to_string()
-    } else {
-        format!("{} {:03}", grouped(number / 1_000), number % 1_000)
-    }
-}
-
-/// What was measured: for each path, and each length but the shortest.
-struct Table<'a> {
-    lengths: &'a [u32],
-    /// What the path costs, beside the same with the shortest list.
-    costs: Vec<Vec<Pairs>>,
-    /// By how much the path grew, beside by how much the look-up did.
-    growths: Vec<Vec<Pairs>>,
-}
-
-impl<'a> Table<'a> {
-    fn new(paths: usize, lengths: &'a [u32]) -> Table<'a> {
-        let empty = || vec![vec![Pairs::default(); lengths.len().saturating_sub(1)]; paths];
-        Table { lengths, costs: empty(), growths: empty() }
-    }
-
-    fn push(&mut self, path: usize, costs: &[Cost]) {
-        let Some((shortest, longer)) = costs.split_first() else { return };
-        let places = self.costs.get_mut(path).into_iter().flatten();
-        let places = places.zip(self.growths.get_mut(path).into_iter().flatten());
-        for (cost, (beside, growth)) in longer.iter().zip(places) {
-            beside.push(shortest.path, cost.path);
-            growth.push(cost.look_up - shortest.look_up, cost.path - shortest.path);
+    fn asked(&self, one: List) -> Result<Asked<'_>> {
+        match self.programs.ebpf.map(one.map()).with_context(|| one.map())? {
+            Map::LpmTrie(map) => Ok(Asked::Prefixes(map.fd().as_fd())),
+            Map::HashMap(map) => Ok(Asked::Addresses(map.fd().as_fd())),
+            other => bail!("a list of another kind: {other:?}"),
         }
     }
 
-    fn into_section(self, paths: &[Path]) -> Result<Section> {
-        let mut rows = Vec::new();
-        for ((path, costs), growths) in paths.iter().zip(&self.costs).zip(&self.growths) {
-            for ((length, cost), growth) in self.lengths.iter().skip(1).zip(costs).zip(growths) {
-                let name = format!("{}, {} allowed", path.name(), grouped(*length));
-                rows.push(match path.cause {
-                    Some(Cause::InConnection) => {
-                        Row::compared(&name, Unit::Nanos, "1 allowed", cost, Judged::Ratio, UNCHANGED)?
-                    }
-                    _ => {
-                        Row::compared(&name, Unit::Nanos, "1 allowed", cost, Judged::Difference, Goal::None)?
-                    }
-                });
-                if path.cause != Some(Cause::InConnection) {
-                    let name = format!("{name}: growth");
-                    let base = "growth of the bare look-up";
-                    rows.push(Row::compared(&name, Unit::Nanos, base, growth, Judged::Difference, NO_WORSE)?);
-                }
-            }
+    /// Nanoseconds of a path, behind a bare look-up if there is one.
+    fn cost(&self, look_up: Option<Asked<'_>>, path: &mut Path, runs: u32) -> Result<f64> {
+        let cause = path.cause.context("a path that is counted")?;
+        let action = match cause.action() {
+            Action::Drop => XDP_DROP,
+            Action::Pass => XDP_PASS,
+        };
+        path.teach(&self.programs)?;
+        if path.sender != Sender::OneOfACrowd {
+            self.strangers.borrow_mut().forget_news()?;
         }
-        let about = "The same paths with an allowlist of other lengths, filled at random with neighbours of the first contacts' sources, beside \
-            the same path with one entry. *Growth* is how much dearer a path became, beside how much dearer a bare \
-            program became that does nothing but look the same sources up in the same list.";
-        let note = format!("the allowlist has room for {MAX_PREFIXES} entries");
-        Ok(Section { name: NAME, about: about.to_owned(), rows, notes: vec![note] })
+        let door = self.programs.door(INGRESS)?;
+        let is_first_contact = path.is_first_contact();
+        let step = if is_first_contact { Fronted::STEP } else { 0 };
+        let front = look_up.map(|asked| Fronted::asking(asked, door, Shape::PLAIN.stranger_offset(), step));
+        let front = front.transpose()?;
+        let program = front.as_ref().map_or(door, AsFd::as_fd);
+        let before = self.programs.counted(cause)?;
+        let run = run(program, &path.frame(), runs)?;
+        path.meet(if is_first_contact { runs } else { 0 });
+        ensure!(run.action == action.cast_unsigned(), "the program returned {} and not {action}", run.action);
+        let counted = self.programs.counted(cause)? - before;
+        ensure!(counted == u64::from(runs), "{counted} of {runs} packets were counted as {}", cause.name());
+        Ok(run.nanos)
     }
+}
+
+/// So many addresses: a sender's, and others chosen at random from the strangers that never come; as near to those
+/// that do as can be.
+fn entries(sender: Option<IpAddr>, length: u32, random: &mut Random) -> Vec<IpAddr> {
+    let mut others = BTreeSet::new();
+    while others.len() + usize::from(sender.is_some()) < length as usize {
+        others.insert(STRANGERS + u32::from_le_bytes([random.byte(), random.byte(), random.byte() >> 2, 0]));
+    }
+    let others = others.into_iter().map(|number| Family::V4.stranger(number.wrapping_mul(Fronted::STEP)));
+    sender.into_iter().chain(others).collect()
 }

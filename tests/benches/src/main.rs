@@ -9,12 +9,12 @@ use clap::Parser;
 use scanguard_benches::machine::Machine;
 use scanguard_benches::report::Report;
 use scanguard_benches::row::Section;
-use scanguard_benches::{clients, engine, floods, footprint, lists, paths};
+use scanguard_benches::{clients, engine, floods, footprint, lists, paths, replay};
 
 /// Measures what scanguard costs.
 #[derive(Parser)]
 struct Args {
-    /// Which benchmarks: engine, paths, lists, floods, clients, footprint; all unless some are named
+    /// Which benchmarks: engine, paths, lists, floods, clients, replay, footprint; all unless some are named
     names: Vec<String>,
     /// How often to repeat each measurement
     #[arg(long, default_value_t = 9)]
@@ -33,8 +33,8 @@ struct Args {
     page: Option<PathBuf>,
 }
 
-const NAMES: [&str; 6] =
-    [engine::NAME, paths::NAME, lists::NAME, floods::NAME, clients::NAME, footprint::NAME];
+const NAMES: [&str; 7] =
+    [engine::NAME, paths::NAME, lists::NAME, floods::NAME, clients::NAME, replay::NAME, footprint::NAME];
 
 fn main() -> ExitCode {
     match run(&Args::parse()) {
@@ -75,9 +75,10 @@ impl Args {
         match name {
             engine::NAME => engine::read(&self.criterion),
             paths::NAME => paths::measure(self.repetitions, paths::RUNS),
-            lists::NAME => lists::measure(&lists::LENGTHS, self.repetitions, paths::RUNS),
+            lists::NAME => lists::measure(&lists::LENGTHS, self.repetitions, lists::RUNS),
             floods::NAME => floods::measure(&self.scanguard, self.repetitions),
             clients::NAME => clients::measure(&self.scanguard, self.repetitions),
+            replay::NAME => replay::measure(&self.scanguard, self.repetitions),
             footprint::NAME => footprint::measure(&self.scanguard, self.repetitions),
             _ => bail!("there is no such benchmark"),
         }

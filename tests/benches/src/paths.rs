@@ -7,21 +7,27 @@ use std::os::fd::{AsFd, BorrowedFd};
 use anyhow::{Context, Result, ensure};
 use scanguard::program::{EGRESS, INGRESS};
 use scanguard_common::cause::{Action, Cause};
+use scanguard_common::schema::DOOR_PLACES;
 
 use crate::bare::{Fronted, TC_UNSPEC, XDP_DROP, XDP_PASS, always};
-use crate::ground::{Family, Ground, Programs};
+use crate::ground::{Family, Ground};
 use crate::kernel::{Kind, Program, run};
 use crate::machine;
+use crate::programs::{Judging, List, Programs, Strangers};
 use crate::row::{Goal, Judged, Row, Section, Unit};
 use crate::sample::Pairs;
 
-pub(crate) use list::{Path, Shape, list};
+pub(crate) use list::{Path, Sender, Shape, list};
 
 /// How the benchmark is called.
 pub const NAME: &str = "paths";
 
 /// How often each repetition shows the programs its frame.
 pub const RUNS: u32 = 100_000;
+
+/// To how many strangers a repetition shows them at most where each is to find a place to wait that is free: of so few,
+/// one in sixteen shares its place with another.
+const STRANGERS_AT_ONCE: u32 = DOOR_PLACES / 8;
 
 /// Measures every path so many times, in turn with the floor.
 ///
@@ -30,16 +36,19 @@ pub const RUNS: u32 = 100_000;
 /// Fails where a frame does not go the path that is measured: then a figure would be worth nothing.
 pub fn measure(repetitions: usize, runs: u32) -> Result<Section> {
     let ground = Ground::prepare()?;
-    let programs = ground.lab.guarded.within(Programs::load)?;
     let mut measured = Measured::of(list(&ground)?);
     ground
         .lab
         .guarded
         .within(|| {
             machine::stay_on(machine::RECEIVER)?;
-            let bench = Bench::new(&programs)?;
+            let mut programs = Programs::load(Judging::ByDefault)?;
+            programs.list(List::Banned, &FAMILIES.map(Family::banned))?;
+            let mut denying = Programs::load(Judging::ByDefault)?;
+            denying.list(List::Denied, &FAMILIES.map(Family::denied))?;
+            let (mut bench, mut denying) = (Bench::new(&programs)?, Bench::new(&denying)?);
             for _ in 0..repetitions {
-                measured.repeat(&bench, runs)?;
+                measured.repeat(&mut bench, &mut denying, runs)?;
             }
             Ok(())
         })
@@ -47,8 +56,9 @@ pub fn measure(repetitions: usize, runs: u32) -> Result<Section> {
 }
 
 /// Everything that runs.
-pub(crate) struct Bench<'a> {
+struct Bench<'a> {
     programs: &'a Programs,
+    strangers: Strangers,
     drop: Fronts<Program>,
     pass: Fronts<Program>,
     unspecified: Program,
@@ -77,9 +87,10 @@ impl<P: AsFd> Fronts<P> {
 }
 
 impl<'a> Bench<'a> {
-    pub(crate) fn new(programs: &'a Programs) -> Result<Bench<'a>> {
+    fn new(programs: &'a Programs) -> Result<Bench<'a>> {
         Ok(Bench {
             programs,
+            strangers: programs.strangers()?,
             drop: Fronts::new(always(Kind::Xdp, XDP_DROP)?)?,
             pass: Fronts::new(always(Kind::Xdp, XDP_PASS)?)?,
             unspecified: always(Kind::Classifier, TC_UNSPEC)?,
@@ -89,7 +100,7 @@ impl<'a> Bench<'a> {
     }
 
     /// One repetition: nanoseconds of the floor, and of the path.
-    pub(crate) fn compare(&self, path: &mut Path, runs: u32) -> Result<(f64, f64)> {
+    fn compare(&mut self, path: &mut Path, runs: u32) -> Result<(f64, f64)> {
         let compared = match path.cause {
             Some(cause) => self.compare_counted(path, cause, runs),
             None => self.compare_speech(path, runs),
@@ -97,14 +108,16 @@ impl<'a> Bench<'a> {
         compared.with_context(|| path.name())
     }
 
-    fn compare_counted(&self, path: &mut Path, cause: Cause, runs: u32) -> Result<(f64, f64)> {
+    fn compare_counted(&mut self, path: &mut Path, cause: Cause, runs: u32) -> Result<(f64, f64)> {
+        self.prepare(path)?;
         let (floor, action) = match cause.action() {
             Action::Drop => (&self.drop, XDP_DROP),
             Action::Pass => (&self.pass, XDP_PASS),
         };
-        let before = self.programs.counted(cause)?;
+        let before = (self.programs.counted(cause)?, self.programs.pushed_out()?);
         let bare = time(floor.program.as_fd(), &path.frame(), runs, action)?;
-        let nanos = if path.is_first_contact {
+        let runs = if path.sender == Sender::Stranger { runs.min(STRANGERS_AT_ONCE) } else { runs };
+        let nanos = if path.is_first_contact() {
             let offset = path.shape.stranger_offset();
             let without = time(floor.before(offset)?.as_fd(), &path.frame(), runs, action)?;
             let with = time(self.ingress.before(offset)?.as_fd(), &path.frame(), runs, action)?;
@@ -113,19 +126,57 @@ impl<'a> Bench<'a> {
         } else {
             time(self.ingress.program, &path.frame(), runs, action)?
         };
-        let counted = self.programs.counted(cause)? - before;
+        let counted = self.programs.counted(cause)? - before.0;
         ensure!(counted == u64::from(runs), "{counted} of {runs} packets were counted as {}", cause.name());
+        if cause == Cause::ClosedPort {
+            self.check_evidence(path, runs, self.programs.pushed_out()? - before.1)?;
+        }
         Ok((bare, nanos))
     }
 
+    /// Brings about what a path needs.
+    fn prepare(&mut self, path: &mut Path) -> Result<()> {
+        path.teach(self.programs)?;
+        self.strangers.forget_news()?;
+        match path.sender {
+            Sender::Client | Sender::Banned | Sender::Denied => {}
+            Sender::Stranger => self.strangers.send_away()?,
+            Sender::OneOfACrowd => {
+                let front = self.ingress.before(path.shape.stranger_offset())?;
+                time(front.as_fd(), &path.frame(), CROWD, XDP_DROP)?;
+                path.meet(CROWD);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that so many strangers at a closed port were noted, as those that they are.
+    fn check_evidence(&self, path: &Path, strangers: u32, pushed_out: u64) -> Result<()> {
+        let strangers = u64::from(strangers);
+        match path.sender {
+            Sender::Client | Sender::Banned | Sender::Denied => {}
+            Sender::Stranger => {
+                let waiting = self.strangers.waiting()?;
+                ensure!(waiting >= strangers * 9 / 10, "{waiting} of {strangers} strangers wait");
+            }
+            Sender::OneOfACrowd => {
+                ensure!(pushed_out >= strangers / 2, "{strangers} pushed {pushed_out} out");
+            }
+        }
+        Ok(())
+    }
+
     /// What leaves is not counted, but its flow is remembered.
-    fn compare_speech(&self, path: &mut Path, runs: u32) -> Result<(f64, f64)> {
+    fn compare_speech(&mut self, path: &mut Path, runs: u32) -> Result<(f64, f64)> {
         let bare = time(self.unspecified.as_fd(), &path.frame(), runs, TC_UNSPEC)?;
         let nanos = time(self.egress, &path.frame(), runs, TC_UNSPEC)?;
         ensure!(self.programs.flows()? > 0, "no flow was remembered");
         Ok((bare, nanos))
     }
 }
+
+/// So many strangers fill the places to wait in, but for one in seven.
+const CROWD: u32 = 2 * DOOR_PLACES;
 
 fn time(program: BorrowedFd<'_>, frame: &[u8], runs: u32, action: i32) -> Result<f64> {
     let run = run(program, frame, runs)?;
@@ -141,9 +192,11 @@ impl Measured {
         Measured(paths.into_iter().map(|path| (path, Pairs::default())).collect())
     }
 
-    fn repeat(&mut self, bench: &Bench<'_>, runs: u32) -> Result<()> {
+    fn repeat<'a>(&mut self, bench: &mut Bench<'a>, denying: &mut Bench<'a>, runs: u32) -> Result<()> {
         let mut plain = 0.0;
         for (path, pairs) in &mut self.0 {
+            // Apart, because a list that is empty is not asked, and everybody else would have to pay for one that is not.
+            let bench = if path.cause == Some(Cause::Denied) { &mut *denying } else { &mut *bench };
             let (bare, nanos) = bench.compare(path, runs)?;
             if path.shape == Shape::PLAIN {
                 plain = nanos;
@@ -159,8 +212,10 @@ impl Measured {
     fn into_section(self) -> Result<Section> {
         let about = "Nanoseconds that a frame spends in the programs, by `BPF_PROG_TEST_RUN`, with a listener, a bound \
             UDP socket and an established connection in the same network namespace. The floor is a program of two \
-            instructions that returns the same action. For first contacts a few instructions before the program give \
-            each frame another source; what they cost before the bare program is taken off.";
+            instructions that returns the same action. Nothing was chosen by an operator; that the closed port is one \
+            was learned from a refusal. For first contacts a few instructions before the program give each frame \
+            another source; what they cost before the bare program is taken off. A new source finds a place to wait in \
+            for its second contact, *one of a crowd* pushes another out of it: each of a flood from forged sources does.";
         let rows = self.0.iter().map(|(path, pairs)| path.row(pairs)).collect::<Result<_>>()?;
         Ok(Section { name: NAME, about: about.to_owned(), rows, notes: Vec::new() })
     }

@@ -1,12 +1,15 @@
 //! Which paths there are, and what each may cost.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use scanguard::program::EGRESS;
 use scanguard_common::cause::Cause;
 use scanguard_harness::{Frame, Ip};
 
-use crate::bare::Fronted;
-use crate::ground::{BOUND, CLOSED, End, Family, Ground, OPEN};
+use crate::bare::{Fronted, TC_SHOT};
+use crate::ground::{BOUND, CLOSED, End, Family, Ground, OPEN, STRANGERS};
+use crate::kernel::run;
 use crate::paths::FAMILIES;
+use crate::programs::Programs;
 use crate::row::{Goal, Judged};
 
 /// What surrounds a packet.
@@ -47,6 +50,21 @@ impl Shape {
     }
 }
 
+/// Who sends a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// The one with a connection.
+    Client,
+    /// Another each time, of whom nobody has heard, and who finds a place to wait for a second contact.
+    Stranger,
+    /// Another each time, of so many that each pushes somebody out of that place.
+    OneOfACrowd,
+    /// Somebody who was banned.
+    Banned,
+    /// Somebody whom the operator banned.
+    Denied,
+}
+
 /// A frame, and the path that it is to go.
 #[derive(Debug)]
 pub(crate) struct Path {
@@ -54,8 +72,7 @@ pub(crate) struct Path {
     pub(crate) shape: Shape,
     /// For which cause it is counted, if it is.
     pub(crate) cause: Option<Cause>,
-    /// Whether its source is to be another each time.
-    pub(crate) is_first_contact: bool,
+    pub(crate) sender: Sender,
     pub(crate) goal: (Judged, Goal),
     build: fn(Ip, End, End) -> Vec<u8>,
     ends: (End, End),
@@ -68,19 +85,50 @@ impl Path {
         format!("{}{}", self.what, self.shape.suffix())
     }
 
+    /// Whether it comes from another source each time.
+    pub(crate) fn is_first_contact(&self) -> bool {
+        match self.sender {
+            Sender::Client | Sender::Banned | Sender::Denied => false,
+            Sender::Stranger | Sender::OneOfACrowd => true,
+        }
+    }
+
     /// The frame, from the next stranger where it is to be one.
     pub(crate) fn frame(&self) -> Vec<u8> {
         let ((outside, port), guarded) = self.ends;
-        let source = if self.is_first_contact { self.shape.family.stranger(self.next) } else { outside };
+        let source = match self.sender {
+            Sender::Client => outside,
+            Sender::Stranger | Sender::OneOfACrowd => {
+                self.shape.family.stranger(self.next.wrapping_mul(Fronted::STEP))
+            }
+            Sender::Banned => self.shape.family.banned(),
+            Sender::Denied => self.shape.family.denied(),
+        };
         // What leaves is written from the guarded host's side by its own function.
         let ip = Frame::between(source, guarded.0);
         let ip = if self.shape.is_tagged { ip.vlan(7) } else { ip };
         (self.build)(ip, (source, port), guarded)
     }
 
-    /// So many strangers have come.
+    /// So many strangers have come. When all have, they come again: until then everybody has forgotten them.
     pub(crate) fn meet(&mut self, strangers: u32) {
-        self.next = self.next.wrapping_add(strangers.wrapping_mul(Fronted::STEP));
+        self.next += strangers;
+        if STRANGERS - self.next < strangers {
+            self.next = 0;
+        }
+    }
+
+    /// Has programs learn what the path takes for granted: that a closed port is one, from a refusal that does not
+    /// leave.
+    pub(crate) fn teach(&self, programs: &Programs) -> Result<()> {
+        if self.cause != Some(Cause::ClosedPort) {
+            return Ok(());
+        }
+        let ((outside, port), guarded) = self.ends;
+        let refusal = Frame::between(guarded.0, outside).tcp(CLOSED, port).flags("RA").seq(0).ack(1).build();
+        let judged = run(programs.door(EGRESS)?, &refusal, 1)?;
+        ensure!(judged.action == TC_SHOT.cast_unsigned(), "a refusal left: {judged:?}");
+        Ok(())
     }
 }
 
@@ -88,7 +136,7 @@ impl Path {
 struct Template {
     what: &'static str,
     cause: Option<Cause>,
-    is_first_contact: bool,
+    sender: Sender,
     goal: (Judged, Goal),
     build: fn(Ip, End, End) -> Vec<u8>,
 }
@@ -97,46 +145,67 @@ const fn times(limit: f64) -> (Judged, Goal) {
     (Judged::Ratio, Goal::AtMost(limit))
 }
 
-const TEMPLATES: [Template; 6] = [
+const TEMPLATES: [Template; 9] = [
     Template {
         what: "impossible-flag probe",
         cause: Some(Cause::TcpXmas),
-        is_first_contact: false,
+        sender: Sender::Client,
         goal: times(1.4),
         build: |ip, _, _| ip.tcp(40_000, CLOSED).flags("FPU").build(),
     },
     Template {
         what: "data segment of an established, known flow",
         cause: Some(Cause::InConnection),
-        is_first_contact: false,
+        sender: Sender::Client,
         goal: times(1.9),
         build: |ip, outside, guarded| ip.tcp(outside.1, guarded.1).flags("PA").ack(1).payload(&DATA).build(),
     },
     Template {
+        what: "packet of a banned source",
+        cause: Some(Cause::Banned),
+        sender: Sender::Banned,
+        goal: times(3.0),
+        build: |ip, _, _| ip.tcp(40_000, OPEN).flags("S").build(),
+    },
+    Template {
+        what: "packet of a source that the operator banned",
+        cause: Some(Cause::Denied),
+        sender: Sender::Denied,
+        goal: times(3.0),
+        build: |ip, _, _| ip.tcp(40_000, OPEN).flags("S").build(),
+    },
+    Template {
         what: "first SYN to an open port",
         cause: Some(Cause::NewConnection),
-        is_first_contact: true,
+        sender: Sender::Stranger,
         goal: times(8.0),
         build: |ip, _, _| ip.tcp(40_000, OPEN).flags("S").build(),
     },
     Template {
-        what: "first SYN to a closed port, new source",
+        what: "first SYN to a closed port, new source, evidence recorded",
         cause: Some(Cause::ClosedPort),
-        is_first_contact: true,
+        sender: Sender::Stranger,
         goal: times(16.0),
+        build: |ip, _, _| ip.tcp(40_000, CLOSED).flags("S").build(),
+    },
+    Template {
+        what: "first SYN to a closed port, one of a crowd",
+        cause: Some(Cause::ClosedPort),
+        sender: Sender::OneOfACrowd,
+        goal: (Judged::Ratio, Goal::None),
         build: |ip, _, _| ip.tcp(40_000, CLOSED).flags("S").build(),
     },
     Template {
         what: "UDP datagram to a bound socket, known",
         cause: Some(Cause::Udp),
-        is_first_contact: false,
+        sender: Sender::Client,
         goal: times(1.9),
         build: |ip, _, _| ip.udp(40_000, BOUND).payload(&DATA).build(),
     },
     Template {
         what: "egress, bulk data of a known flow",
         cause: None,
-        is_first_contact: false,
+        sender: Sender::Client,
         goal: (Judged::Difference, Goal::AtMost(15.0)),
         build: |ip, outside, guarded| ip.tcp(outside.1, guarded.1).flags("PA").ack(1).payload(&DATA).build(),
     },
@@ -163,7 +232,7 @@ pub(crate) fn list(ground: &Ground) -> Result<Vec<Path>> {
             what: template.what,
             shape,
             cause: template.cause,
-            is_first_contact: template.is_first_contact,
+            sender: template.sender,
             goal: template.goal,
             build: template.build,
             ends,
