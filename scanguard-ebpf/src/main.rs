@@ -2,8 +2,8 @@
 //!
 //! The path of a packet is told in `scanguard_common`; this crate puts the kernel around it. [`frame`] reads
 //! packet memory, [`lookup`] answers the engine's questions from the kernel's tables and our [`maps`],
-//! [`act`] turns the cause into what is done, [`remember`] keeps what this side said, [`ledger`] what sources did, and
-//! [`report`] counts and tells.
+//! [`act`] turns the cause into what is done, [`remember`] keeps what this side said, [`ledger`] what sources did,
+//! [`target`] what they did together, and [`report`] counts and tells.
 
 #![no_std]
 #![no_main]
@@ -15,6 +15,7 @@ mod lookup;
 mod maps;
 mod remember;
 mod report;
+mod target;
 
 use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
@@ -41,7 +42,10 @@ fn scanguard_in(ctx: XdpContext) -> u32 {
             let cause = decide(&packet, &Incoming::new(&ctx, &frame, interface));
             report::tell(&ctx, interface, cause, &packet);
             if let Some(kind) = Kind::of(cause) {
-                ledger::hold(&ctx, interface, (kind, cause), &packet);
+                let banned = ledger::hold(&ctx, interface, (kind, cause), &packet);
+                if kind.is_held_against() {
+                    target::attempt(&ctx, interface, cause, &packet, banned);
+                }
             }
             cause
         }
@@ -77,7 +81,10 @@ fn scanguard_out(ctx: TcContext) -> i32 {
                         quoted(&frame, &mut packet);
                     }
                     if let Some(kind) = Kind::of(cause) {
-                        ledger::hold(&ctx, interface, (kind, cause), &packet);
+                        let banned = ledger::hold(&ctx, interface, (kind, cause), &packet);
+                        if kind.is_held_against() {
+                            target::attempt(&ctx, interface, cause, &packet, banned);
+                        }
                     }
                     report::count(interface, cause, frame.length());
                     act::on_outgoing(cause)

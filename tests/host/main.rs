@@ -5,6 +5,7 @@ mod evidence;
 mod flags;
 mod headers;
 mod hostile;
+mod incidents;
 mod questions;
 mod refusal;
 mod regressions;

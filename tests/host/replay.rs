@@ -4,6 +4,7 @@ mod captures;
 mod ends;
 mod file;
 mod host;
+mod incidents;
 mod public;
 mod run;
 mod speed;

@@ -1,6 +1,6 @@
 //! What the program in the kernel wrote down of sources, read from its maps.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -8,6 +8,7 @@ use aya::Pod;
 use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use scanguard_common::ban::Ban;
 use scanguard_common::evidence::{Entry, Source, Trail};
+use scanguard_common::incident::Target;
 use scanguard_common::key::Address;
 use scanguard_common::policy::{Judgement, PortRule};
 use scanguard_common::schema::{Interface, Rules};
@@ -35,6 +36,8 @@ unsafe impl Pod for Wire<Source> {}
 unsafe impl Pod for Wire<Ban> {}
 // SAFETY: as above.
 unsafe impl Pod for Wire<Trail> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<Target> {}
 
 /// The pinned maps of a guarded host.
 pub(crate) struct Ledger<'a> {
@@ -92,6 +95,24 @@ impl<'a> Ledger<'a> {
         let sources: HashMap<MapData, [u32; 4], Wire<Source>> = self.open("SOURCES")?;
         let bans: HashMap<MapData, [u32; 4], Wire<Ban>> = self.open("BANNED")?;
         Ok([sources.keys().count(), bans.keys().count()])
+    }
+
+    /// How many attempts there were at a destination in the present window, and at how many ports.
+    pub(crate) fn attempts_at(&self, destination: Ipv4Addr) -> Result<[u32; 2]> {
+        let target: Option<Target> = self.found("TARGETS", destination.into())?;
+        Ok(target.map_or([0; 2], |target| [target.attempts(), target.ports().estimate()]))
+    }
+
+    /// Has the window of a destination be older by so many seconds.
+    pub(crate) fn target_is_older(&self, destination: Ipv4Addr, seconds: u32) -> Result<()> {
+        let mut targets: HashMap<MapData, [u32; 4], [u8; size_of::<Target>()]> = self.open("TARGETS")?;
+        let mut record = targets.get(&key(destination.into()).words(), 0)?;
+        // It begins with the seconds of its first and of its last attempt.
+        for second in record.as_chunks_mut::<4>().0.iter_mut().take(2) {
+            *second =
+                (u32::from_ne_bytes(*second).checked_sub(seconds).context("before the start")?).to_ne_bytes();
+        }
+        Ok(targets.insert(key(destination.into()).words(), record, 0)?)
     }
 
     /// Judges by other rules from now on.

@@ -193,6 +193,11 @@ impl Source {
         [self.contacts, self.failed, self.answered]
     }
 
+    /// How many first contacts failed.
+    pub fn failures(&self) -> u16 {
+        self.failed
+    }
+
     /// The number of the signature of its tool; 0 where none is known.
     pub fn label(&self) -> u8 {
         self.label

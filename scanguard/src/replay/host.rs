@@ -3,6 +3,7 @@
 //! All tables are as large as the program's or larger, and forget in the same way what was used longest ago.
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
@@ -11,6 +12,7 @@ use scanguard_common::classify::flags::TcpFlags;
 use scanguard_common::closed::Refused;
 use scanguard_common::evidence::Kind;
 use scanguard_common::flow::{Destination, LEARNING, Socket};
+use scanguard_common::incident::Target;
 use scanguard_common::key::{Address, spread_port};
 use scanguard_common::parse::link::{self, MacAddress};
 use scanguard_common::parse::network::IpProtocol;
@@ -174,6 +176,11 @@ impl Host {
     /// Holds a packet that came in, or would have, against its source, or for it.
     pub(super) fn hold(&mut self, packet: &Packet, kind: Kind, cause: Cause) -> Came {
         self.ledger.hold(packet, kind, cause, self.now)
+    }
+
+    /// Every window in which a shared scan was recognised, with the destination.
+    pub(super) fn incidents(&self) -> Vec<(IpAddr, Target)> {
+        self.ledger.incidents()
     }
 
     /// Whether new contacts of a source are refused.
