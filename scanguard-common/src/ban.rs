@@ -4,6 +4,7 @@
 //! for each while without another, one repeat is forgotten. An expired ban is a memory: it refuses nothing, and whoever
 //! reads it sees that by the clock.
 
+use crate::classify::signature::Label;
 use crate::evidence::Kind;
 use crate::time::Seconds;
 
@@ -35,9 +36,9 @@ const _: () = assert!(size_of::<Ban>() == 12);
 impl Ban {
     /// One more ban, from now on, of a source whose last is `self`: the default where there was none.
     ///
-    /// `kind` is what was held against it last, `label` the number of its tool's signature or 0.
+    /// `kind` is what was held against it last, `label` the mark of its tool.
     #[must_use]
-    pub fn again(self, kind: Kind, label: u8, terms: Terms, now: Seconds) -> Ban {
+    pub fn again(self, kind: Kind, label: Label, terms: Terms, now: Seconds) -> Ban {
         let repeats = self.repeats_at(terms, now);
         let doubled =
             terms.first.checked_shl(repeats.into()).filter(|length| length >> repeats == terms.first);
@@ -47,7 +48,7 @@ impl Ban {
             until: now.after(length).0,
             repeats: repeats.saturating_add(1),
             kind: kind.number(),
-            label,
+            label: label.number(),
         }
     }
 
@@ -88,9 +89,9 @@ impl Ban {
         Kind::from_number(self.kind)
     }
 
-    /// The number of its tool's signature; 0 where none is known.
-    pub fn label(self) -> u8 {
-        self.label
+    /// The mark of its tool.
+    pub fn label(self) -> Label {
+        Label::from_number(self.label)
     }
 }
 
@@ -101,7 +102,7 @@ mod tests {
     const TERMS: Terms = Terms { first: 600, ceiling: 86_400, forget: 86_400 };
 
     fn banned_again(ban: Ban, now: u32) -> Ban {
-        ban.again(Kind::Closed, 0, TERMS, Seconds(now))
+        ban.again(Kind::Closed, Label::NONE, TERMS, Seconds(now))
     }
 
     #[test]

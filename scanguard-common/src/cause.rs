@@ -110,6 +110,7 @@ causes! {
     55 Banned        "banned"         Drop "New contact of a source that is banned for scanning.";
     56 Denied        "denied"         Drop "New contact of a source that the operator has banned.";
     57 PingSilenced  "ping-silenced"  Drop "Echo request, which the operator does not want to be answered.";
+    58 ToolSignature "tool-signature" Drop "SYN, datagram or segment of no connection with the mark of a scanning tool, which nothing else writes.";
 }
 
 impl Cause {

@@ -170,7 +170,7 @@ fn is_dhcp(packet: &Packet) -> bool {
 }
 
 /// What speaks for a packet that is about to be dropped.
-enum Mercy {
+pub(crate) enum Mercy {
     /// Nothing.
     None,
     /// It may be for a guest behind this host, or for a redirected port.
@@ -179,7 +179,7 @@ enum Mercy {
     Passes(Cause),
 }
 
-fn mercy<L: Lookups>(packet: &Packet, lookups: &L) -> Mercy {
+pub(crate) fn mercy<L: Lookups>(packet: &Packet, lookups: &L) -> Mercy {
     if packet.is_for_group() {
         return Mercy::Passes(Cause::NotUnicast);
     }

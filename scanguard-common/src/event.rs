@@ -1,7 +1,9 @@
 //! What the operator is told of a drop, and how often.
 
 use crate::cause::Cause;
+use crate::classify::signature::Label;
 use crate::key::Address;
+use crate::mark::Reason;
 use crate::parse::Packet;
 use crate::schema::InterfaceSlot;
 use crate::time::Nanos;
@@ -83,12 +85,11 @@ pub const EVENT_LENGTH: usize = size_of::<Event>();
 const _: () = assert!(EVENT_LENGTH == 64, "one cache line");
 
 impl Event {
-    /// The event of `packet`, which is dropped or passes for `cause` on an interface. `label` is the number of its
-    /// tool's signature, or 0; `news` is what [`News::numbers`] makes of what happened.
+    /// The event of `packet`, which is dropped or passes for a reason on an interface; `news` is what [`News::numbers`] makes of what happened.
     pub fn new(
         time: Nanos,
         interface: InterfaceSlot,
-        (cause, label): (Cause, u8),
+        reason: &Reason,
         packet: &Packet,
         (kind, number): (u8, u32),
     ) -> Event {
@@ -104,9 +105,9 @@ impl Event {
             flags: segment.flags.bits(),
             window: segment.window,
             interface: interface.number(),
-            cause: cause.index(),
+            cause: reason.cause.index(),
             kind,
-            label,
+            label: reason.mark.number(),
             _unused: 0,
         }
     }
@@ -144,9 +145,9 @@ impl Event {
         News::from_numbers(self.kind, self.number)
     }
 
-    /// The number of the signature of its tool; 0 where there was none.
-    pub fn label(&self) -> u8 {
-        self.label
+    /// The mark of a tool that the packet bore.
+    pub fn mark(&self) -> Label {
+        Label::from_number(self.label)
     }
 
     /// TCP sequence number; 0 where there is none.

@@ -9,7 +9,7 @@
 //! which socket, if any, the segment belongs to. From the answers we **[`decide`]**: exactly one
 //! [`cause`] for every packet, and the cause alone says whether the packet passes or is dropped.
 //! A segment that fits no connection is not always a probe; [`stray`] keeps the small budget on which the
-//! honest ones live. What was decided of a flow is [`recall`]ed for a moment, so that bulk data asks no table. What
+//! honest ones live. What knocks, or belongs to nothing, may bear the [`mark`] of a tool, and dies by it. What was decided of a flow is [`recall`]ed for a moment, so that bulk data asks no table. What
 //! was done is counted by cause, and told as an [`event`].
 //!
 //! A packet that leaves passes a second door. If it carries on a conversation, that is remembered as
@@ -44,6 +44,8 @@ pub mod recall;
 pub mod closed;
 
 pub mod decide;
+
+pub mod mark;
 
 pub mod evidence;
 

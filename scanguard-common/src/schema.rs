@@ -1,5 +1,6 @@
 //! The contract between the programs in the kernel and the controller in user space.
 
+use crate::classify::signature::{Ballot, Knowledge, PUBLIC_ADDRESSES};
 use crate::parse::link::MacAddress;
 use crate::policy::{ClosedPorts, Judgement, Ping, Policy, Role};
 use crate::time::{Nanos, Seconds};
@@ -38,6 +39,12 @@ pub const DOOR_PLACES: u32 = 65_536;
 
 /// How many closed ports are remembered at once.
 pub const REFUSED_PLACES: u32 = 65_536;
+
+/// How many sources leave something behind with which their next packet is compared.
+pub const TRACE_PLACES: u32 = 16_384;
+
+/// For how many of this host's addresses it is learned as which others they are scanned.
+pub const BALLOTS: u32 = 64;
 
 /// Of how many flows each processor remembers what was decided.
 pub const RECALL_PLACES: u32 = 16_384;
@@ -230,14 +237,49 @@ pub struct Rules {
     allowed: u32,
     denied: u32,
     edition: u32,
+    public: [u32; PUBLIC_ADDRESSES],
+    epoch: u32,
+    _unused: u32,
 }
 
-const _: () = assert!(size_of::<Rules>() == 40);
+const _: () = assert!(size_of::<Rules>() == 64);
 
 impl Rules {
     /// These rules for judging evidence, with empty lists, and the seed of all hashes: a random number.
     pub fn new(judgement: Judgement, seed: u64) -> Rules {
-        Rules { seed, judgement, allowed: 0, denied: 0, edition: 0 }
+        Rules {
+            seed,
+            judgement,
+            allowed: 0,
+            denied: 0,
+            edition: 0,
+            public: [0; PUBLIC_ADDRESSES],
+            epoch: 0,
+            _unused: 0,
+        }
+    }
+
+    /// The same, with other IPv4 addresses by which others reach this host: as numbers, 0 where there is none.
+    #[must_use]
+    pub fn with_public(self, public: [u32; PUBLIC_ADDRESSES]) -> Rules {
+        Rules { public, ..self }
+    }
+
+    /// Other IPv4 addresses by which others reach this host.
+    pub fn public(&self) -> [u32; PUBLIC_ADDRESSES] {
+        self.public
+    }
+
+    /// The same, with the time of day at which the kernel's monotonic clock was zero: in seconds since 1970.
+    #[must_use]
+    pub fn with_epoch(self, epoch: u32) -> Rules {
+        Rules { epoch, ..self }
+    }
+
+    /// What is known of this host by which tools may give themselves away.
+    pub fn knowledge(&self, now: Seconds) -> Knowledge {
+        let unix_seconds = if self.epoch == 0 { 0 } else { now.after(self.epoch).0 };
+        Knowledge { public: self.public, learned: Ballot::default(), unix_seconds }
     }
 
     /// The same, with other rules for judging evidence.

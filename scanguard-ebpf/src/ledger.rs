@@ -2,11 +2,11 @@
 
 use aya_ebpf::EbpfContext;
 use scanguard_common::ban::Ban;
-use scanguard_common::cause::Cause;
 use scanguard_common::count::Note;
 use scanguard_common::event::News;
 use scanguard_common::evidence::{Contact, Entry, Kind, Knock, Source, Tables, Trail, Verdict, witness};
 use scanguard_common::key::{Address, spread, spread_port};
+use scanguard_common::mark::Reason;
 use scanguard_common::parse::Packet;
 use scanguard_common::schema::{DOOR_PLACES, InterfaceSlot};
 use scanguard_common::time::Seconds;
@@ -19,7 +19,8 @@ use crate::{maps, report};
 pub(crate) fn hold<C: EbpfContext>(
     ctx: &C,
     interface: InterfaceSlot,
-    (kind, cause): (Kind, Cause),
+    kind: Kind,
+    reason: &Reason,
     packet: &Packet,
 ) -> bool {
     let Some(rules) = maps::RULES.get(0) else { return false };
@@ -28,22 +29,22 @@ pub(crate) fn hold<C: EbpfContext>(
     let spread = spread_port(packet.destination, protocol, ports.destination.0, maps::HASH_SEED.load());
     let [k0, k1, k2, k3, ..] = spread.to_le_bytes();
     let key = u32::from_le_bytes([k0, k1, k2, k3]);
-    let contact = Contact::new(packet, (kind, cause, 0), key, Seconds::of(now()));
+    let contact = Contact::new(packet, kind, reason, key, Seconds::of(now()));
     match witness(&mut Ledger, &contact, rules.judgement()) {
         Verdict::Noted => false,
         Verdict::Displaced => {
             report::note(Note::Crowded);
-            report::crowd(ctx, interface, cause, packet);
+            report::crowd(ctx, interface, reason, packet);
             false
         }
         Verdict::Banned(seconds) => {
             report::note(Note::Banned);
-            report::send(ctx, interface, cause, packet, News::Banned { seconds }.numbers());
+            report::send(ctx, interface, reason, packet, News::Banned { seconds }.numbers());
             true
         }
         Verdict::Full => {
             report::note(Note::BansFull);
-            report::send(ctx, interface, cause, packet, News::BansFull.numbers());
+            report::send(ctx, interface, reason, packet, News::BansFull.numbers());
             false
         }
     }

@@ -3,7 +3,7 @@
 //! The path of a packet is told in `scanguard_common`; this crate puts the kernel around it. [`frame`] reads
 //! packet memory, [`lookup`] answers the engine's questions from the kernel's tables and our [`maps`],
 //! [`act`] turns the cause into what is done, [`remember`] keeps what this side said, [`ledger`] what sources did,
-//! [`target`] what they did together, and [`report`] counts and tells.
+//! [`target`] what they did together, and [`report`] counts and tells. [`traces`] finds the marks of tools.
 
 #![no_std]
 #![no_main]
@@ -16,6 +16,8 @@ mod maps;
 mod remember;
 mod report;
 mod target;
+mod traces;
+mod verifier;
 
 use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
@@ -23,6 +25,7 @@ use scanguard_common::cause::Cause;
 use scanguard_common::decide::decide;
 use scanguard_common::evidence::{Kind, name_quoted};
 use scanguard_common::frame::Frame as _;
+use scanguard_common::mark::{self, Reason};
 use scanguard_common::parse::{Packet, parse};
 use scanguard_common::refusal::{Leaving, Refusal, leaving, silence};
 use scanguard_common::schema::InterfaceSlot;
@@ -39,15 +42,17 @@ fn scanguard_in(ctx: XdpContext) -> u32 {
     let frame = PacketMemory::incoming(&ctx);
     let cause = match understand(&frame) {
         Ok(packet) => {
-            let cause = decide(&packet, &Incoming::new(&ctx, &frame, interface));
-            report::tell(&ctx, interface, cause, &packet);
-            if let Some(kind) = Kind::of(cause) {
-                let banned = ledger::hold(&ctx, interface, (kind, cause), &packet);
+            let kernel = Incoming::new(&ctx, &frame, interface);
+            let cause = verifier::forget(decide(&packet, &kernel));
+            let reason = mark::settle(cause, traces::find(&ctx, cause, &packet), &packet, &kernel);
+            report::tell(&ctx, interface, &reason, &packet);
+            if let Some(kind) = reason.kind() {
+                let banned = ledger::hold(&ctx, interface, kind, &reason, &packet);
                 if kind.is_held_against() {
-                    target::attempt(&ctx, interface, cause, &packet, banned);
+                    target::attempt(&ctx, interface, &reason, &packet, banned);
                 }
             }
-            cause
+            reason.cause
         }
         Err(cause) => cause,
     };
@@ -67,7 +72,7 @@ fn scanguard_out(ctx: TcContext) -> i32 {
         Leaving::Speech => {
             if remember::speech(&packet) {
                 packet.turn_round();
-                ledger::hold(&ctx, interface, (Kind::Answered, act::LEAVES), &packet);
+                ledger::hold(&ctx, interface, Kind::Answered, &Reason::of(act::LEAVES), &packet);
             }
             act::GO_ON
         }
@@ -76,14 +81,15 @@ fn scanguard_out(ctx: TcContext) -> i32 {
                 Some(cause) => {
                     remember::refusal(cause, &packet);
                     packet.turn_round();
-                    report::tell(&ctx, interface, cause, &packet);
+                    let reason = Reason::of(cause);
+                    report::tell(&ctx, interface, &reason, &packet);
                     if cause == Cause::UnreachableSilenced {
                         quoted(&frame, &mut packet);
                     }
-                    if let Some(kind) = Kind::of(cause) {
-                        let banned = ledger::hold(&ctx, interface, (kind, cause), &packet);
+                    if let Some(kind) = reason.kind() {
+                        let banned = ledger::hold(&ctx, interface, kind, &reason, &packet);
                         if kind.is_held_against() {
-                            target::attempt(&ctx, interface, cause, &packet, banned);
+                            target::attempt(&ctx, interface, &reason, &packet, banned);
                         }
                     }
                     report::count(interface, cause, frame.length());

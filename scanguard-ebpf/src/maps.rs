@@ -7,17 +7,20 @@ use aya_ebpf::Global;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use scanguard_common::ban::Ban;
+use scanguard_common::classify::signature::{Ballot, Left};
 use scanguard_common::closed::Refused;
 use scanguard_common::count::{CAUSES_PER_INTERFACE, Notes, Tally};
 use scanguard_common::event::EventGate;
 use scanguard_common::evidence::{Knock, Source, Trail};
 use scanguard_common::incident::{Past, Target};
+use scanguard_common::parse::Packet;
 use scanguard_common::policy::PortRule;
 use scanguard_common::recall::Recalled;
 use scanguard_common::schema::{
-    DOOR_PLACES, EVENT_GATES as GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, Listed, MAX_BANS,
-    MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_PREFIXES, MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES,
-    MAX_TARGETS, MAX_TRAILS, PORTS, RECALL_PLACES, REFUSED_PLACES, Rules,
+    BALLOTS as BALLOT_PLACES, DOOR_PLACES, EVENT_GATES as GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS,
+    Interface, Listed, MAX_BANS, MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_PREFIXES, MAX_SOURCES,
+    MAX_SPARED, MAX_STRAY_SOURCES, MAX_TARGETS, MAX_TRAILS, PORTS, RECALL_PLACES, REFUSED_PLACES, Rules,
+    TRACE_PLACES,
 };
 use scanguard_common::speech::{Flow, Listened, Spoken};
 use scanguard_common::stray::Budget;
@@ -66,6 +69,19 @@ pub(crate) static TARGETS: LruHashMap<AddressKey, Target> = LruHashMap::with_max
 /// forgotten. Written by the programs, read by people.
 #[map]
 pub(crate) static INCIDENTS: LruHashMap<Past, Target> = LruHashMap::with_max_entries(MAX_INCIDENTS, 0);
+
+/// What the last packets of sources left behind, to compare the next ones with: place by hash of the source → the
+/// last's. Written by the programs.
+#[map]
+pub(crate) static TRACES: Array<Left> = Array::with_max_entries(TRACE_PLACES, 0);
+
+/// The packet that is being looked at, on each processor. Written by the programs.
+#[map]
+pub(crate) static ASIDE: PerCpuArray<Packet> = PerCpuArray::with_max_entries(1, 0);
+
+/// As which addresses this host is scanned: place by hash of its own → what masscan votes for. Written by the programs.
+#[map]
+pub(crate) static BALLOTS: Array<Ballot> = Array::with_max_entries(BALLOT_PLACES, 0);
 
 /// What holds for the whole host: 0 → rules. Written by the controller.
 #[map]

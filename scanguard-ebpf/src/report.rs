@@ -6,6 +6,7 @@ use scanguard_common::cause::{Action, Cause};
 use scanguard_common::count::{self, Note};
 use scanguard_common::event::{Answer, Event, EventGate, News};
 use scanguard_common::key::spread_pair;
+use scanguard_common::mark::Reason;
 use scanguard_common::parse::Packet;
 use scanguard_common::schema::{EVENT_GATES, InterfaceSlot, Rules};
 
@@ -22,7 +23,8 @@ pub(crate) fn count(interface: InterfaceSlot, cause: Cause, bytes: usize) {
 
 /// Tells of one drop, unless too much was told of its source, destination and cause lately.
 #[inline(never)] // as all of what drops have to pay: its frame on the stack is gone when the next step has its own
-pub(crate) fn tell<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, cause: Cause, packet: &Packet) {
+pub(crate) fn tell<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, reason: &Reason, packet: &Packet) {
+    let cause = reason.cause;
     debug!(ctx, "slot {} cause {}", interface.number(), cause.index());
     match cause.action() {
         Action::Pass => return,
@@ -36,13 +38,13 @@ pub(crate) fn tell<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, cause: Cau
     unsafe { gate.write(next) };
     match answer {
         Answer::Fold => note(Note::Folded),
-        Answer::Tell { folded } => send(ctx, interface, cause, packet, News::Dropped { folded }.numbers()),
+        Answer::Tell { folded } => send(ctx, interface, reason, packet, News::Dropped { folded }.numbers()),
     }
 }
 
 /// Tells, once in a while, that so many sources come at once that some are forgotten.
 #[inline(never)] // seldom called, and its event would take a part of the stack of those who are called often
-pub(crate) fn crowd<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, cause: Cause, packet: &Packet) {
+pub(crate) fn crowd<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, reason: &Reason, packet: &Packet) {
     // One gate for the whole crowd: which one, nobody outside knows.
     let spread = maps::HASH_SEED.load();
     let Some(gate) = gate_of(spread) else { return };
@@ -52,7 +54,7 @@ pub(crate) fn crowd<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, cause: Ca
     unsafe { gate.write(next) };
     match answer {
         Answer::Fold => {}
-        Answer::Tell { .. } => send(ctx, interface, cause, packet, News::Crowded.numbers()),
+        Answer::Tell { .. } => send(ctx, interface, reason, packet, News::Crowded.numbers()),
     }
 }
 
@@ -60,13 +62,13 @@ pub(crate) fn crowd<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, cause: Ca
 pub(crate) fn send<C: EbpfContext>(
     ctx: &C,
     interface: InterfaceSlot,
-    cause: Cause,
+    reason: &Reason,
     packet: &Packet,
     news: (u8, u32),
 ) {
     match maps::EVENTS.reserve::<Event>(0) {
         Some(mut entry) => {
-            entry.write(Event::new(now(), interface, (cause, 0), packet, news));
+            entry.write(Event::new(now(), interface, reason, packet, news));
             entry.submit(0);
             note(Note::Told);
         }

@@ -1,11 +1,11 @@
 //! Keeps what sources do together: scans that are shared.
 
 use aya_ebpf::EbpfContext;
-use scanguard_common::cause::Cause;
 use scanguard_common::event::News;
 use scanguard_common::evidence::Source;
 use scanguard_common::incident::{Attempt, Past, Target, Targets, attempt as take_in};
 use scanguard_common::key::Address;
+use scanguard_common::mark::Reason;
 use scanguard_common::parse::Packet;
 use scanguard_common::schema::InterfaceSlot;
 use scanguard_common::time::Seconds;
@@ -19,13 +19,13 @@ use crate::{maps, report};
 pub(crate) fn attempt<C: EbpfContext>(
     ctx: &C,
     interface: InterfaceSlot,
-    cause: Cause,
+    reason: &Reason,
     packet: &Packet,
     banned: bool,
 ) {
     let attempt = Attempt::new(packet, banned, Seconds::of(now()));
     if let Some(sources) = take_in(&mut Kept, &attempt, maps::HASH_SEED.load()) {
-        report::send(ctx, interface, cause, packet, News::Shared { sources }.numbers());
+        report::send(ctx, interface, reason, packet, News::Shared { sources }.numbers());
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use scanguard_common::ban::Ban;
+use scanguard_common::classify::signature::Label;
 use scanguard_common::evidence::{Kind, Source, Trail};
 use scanguard_common::policy::Judgement;
 use scanguard_common::schema::Listed;
@@ -67,7 +68,7 @@ impl Case {
     pub(crate) fn next_ban(&self) -> u32 {
         let last = self.ban.unwrap_or_default();
         let then = self.now.max(last.until());
-        let next = last.again(Kind::Closed, 0, self.rules.terms, then);
+        let next = last.again(Kind::Closed, Label::NONE, self.rules.terms, then);
         next.until().since(next.since())
     }
 }

@@ -26,6 +26,12 @@ pub(crate) fn seconds() -> anyhow::Result<Seconds> {
     Ok(Seconds::of(now()?))
 }
 
+/// The time of day at which the monotonic clock was zero, in seconds since 1970; 0 where that was before.
+pub(crate) fn epoch() -> anyhow::Result<u32> {
+    let then = time_of_day(Nanos(0))?.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Ok(u32::try_from(then.as_secs()).unwrap_or(u32::MAX))
+}
+
 /// A point in time as RFC 3339 has it, in UTC and to the microsecond.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
     humantime::format_rfc3339_micros(time).to_string()

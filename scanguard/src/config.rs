@@ -5,8 +5,10 @@ mod port;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
+use scanguard_common::classify::signature::PUBLIC_ADDRESSES;
 use scanguard_common::policy::{ClosedPorts, Judgement, Ping, Policy, PortRule, Preset, Role};
 
 pub(crate) use self::file::{PRESETS, name_of};
@@ -26,9 +28,13 @@ pub(crate) struct Config {
     decoys: Vec<ProtocolPort>,
     closed_ports: Option<ClosedPorts>,
     ping: Option<Ping>,
+    public_addresses: Vec<Ipv4Addr>,
     gateway: Vec<Placed<String>>,
     allow: Vec<Prefix>,
 }
+
+/// IPv4 addresses as numbers; 0 where there is none.
+pub(crate) type PublicAddresses = [u32; PUBLIC_ADDRESSES];
 
 /// How long bans last, in seconds.
 #[derive(Debug, Default, PartialEq)]
@@ -85,6 +91,15 @@ impl Config {
         rules
     }
 
+    /// The IPv4 addresses by which others reach this host beside its own, as numbers; 0 where there is none.
+    pub(crate) fn public_addresses(&self) -> PublicAddresses {
+        let mut numbers = [0; PUBLIC_ADDRESSES];
+        for (number, address) in numbers.iter_mut().zip(&self.public_addresses) {
+            *number = address.to_bits();
+        }
+        numbers
+    }
+
     /// The ports that are published or decoys.
     pub(crate) fn ports(&self) -> Ports {
         let mut ports = BTreeMap::<u16, PortRule>::new();
@@ -132,6 +147,8 @@ pub(crate) struct Chosen {
     pub(crate) judgement: Option<Judgement>,
     /// The ports that are published or decoys; `None` as above.
     pub(crate) ports: Option<Ports>,
+    /// By which addresses others reach this host beside its own; `None` as above.
+    pub(crate) public_addresses: Option<PublicAddresses>,
     /// Whom to allow from the first packet on.
     pub(crate) allow: Vec<Prefix>,
 }
@@ -167,6 +184,7 @@ impl Chosen {
             gateways: if flags.gateway { None } else { Some(gateways) },
             judgement: (file.is_some() || flags.preset.is_some()).then(|| config.judgement(flags.preset)),
             ports: file.map(|(_, config)| config.ports()),
+            public_addresses: file.map(|(_, config)| config.public_addresses()),
             allow,
         })
     }

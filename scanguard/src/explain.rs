@@ -1,8 +1,8 @@
 //! What each cause means, for people: the probe, the normal traffic next to it, and what becomes of both.
 //!
 //! The texts are data, one [`Topic`] for each cause, in groups by what the packet is: `impossible` flags, `forged`
-//! headers, segments without a connection (`disconnected`) and with one (`connected`), answers that are
-//! `silenced`, contacts of those who are `banned`, traffic that is `unjudged`, and what is `malformed`. `render` writes them all.
+//! headers, segments without a connection (`disconnected`) and with one (`connected`), what is `marked` as a tool's,
+//! answers that are `silenced`, contacts of those who are `banned`, traffic that is `unjudged`, and what is `malformed`. `render` writes them all.
 
 mod banned;
 mod connected;
@@ -10,6 +10,7 @@ mod disconnected;
 mod forged;
 mod impossible;
 mod malformed;
+mod marked;
 mod picture;
 mod render;
 mod silenced;
@@ -19,6 +20,7 @@ mod unjudged;
 use std::io::{self, Write};
 
 use scanguard_common::cause::Cause;
+use scanguard_common::classify::signature::Signature;
 
 use crate::error::Error;
 use crate::nearest::nearest;
@@ -36,14 +38,20 @@ pub(crate) fn list(out: &mut dyn Write) -> io::Result<()> {
 ///
 /// [`Error::UnknownTopic`] with the nearest name that exists.
 pub(crate) fn find(name: &str) -> Result<&'static Topic, Error> {
+    let name = if is_mark(name) { Cause::ToolSignature.name() } else { name };
     all().find(|topic| topic.names().any(|known| known.eq_ignore_ascii_case(name))).ok_or_else(|| {
         Error::UnknownTopic { given: name.to_owned(), nearest: nearest(name, all().flat_map(Topic::names)) }
     })
 }
 
+fn is_mark(name: &str) -> bool {
+    Signature::ALL.iter().any(|signature| signature.name().eq_ignore_ascii_case(name))
+}
+
 /// Writes all there is to say about one topic.
 pub(crate) fn explain(topic: &Topic, out: &mut dyn Write) -> io::Result<()> {
-    render::topic(topic, out)
+    render::topic(topic, out)?;
+    if topic.cause == Cause::ToolSignature { render::marks(out) } else { Ok(()) }
 }
 
 /// All topics, in the order of their causes.
@@ -52,6 +60,7 @@ fn all() -> impl Iterator<Item = &'static Topic> {
         impossible::TOPICS,
         forged::TOPICS,
         disconnected::TOPICS,
+        marked::TOPICS,
         silenced::TOPICS,
         connected::TOPICS,
         banned::TOPICS,
@@ -108,6 +117,8 @@ mod tests {
             ("rst", Cause::StrayReset),
             ("established", Cause::InConnection),
             ("handshake", Cause::NewConnection),
+            ("signature", Cause::ToolSignature),
+            ("nmap-syn", Cause::ToolSignature),
         ];
         for (name, cause) in known {
             assert_eq!(find(name).expect("known").cause, cause, "{name}");

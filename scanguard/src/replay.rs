@@ -2,9 +2,9 @@
 //!
 //! The doors are those of the programs in the kernel, in the same order and on the same functions. What they ask the
 //! kernel there they ask here, by [`lookup`], a model of the [`host`] behind the capture, which learns of its
-//! connections and ports from what it said, and keeps evidence in a [`ledger`]: [`connection`] knows a connection by its segments, [`foresight`] reads ahead
-//! for what the model cannot know yet. What came of it is a [`report`]. [`kernel`] has the real program judge the same
-//! frames.
+//! connections and ports from what it said, and keeps evidence in a [`ledger`] and [`traces`]: [`connection`] knows a
+//! connection by its segments, [`foresight`] reads ahead for what the model cannot know yet. What came of it is a
+//! [`report`]. [`kernel`] has the real program judge the same frames.
 
 mod connection;
 mod foresight;
@@ -15,6 +15,7 @@ mod local;
 mod lookup;
 pub(crate) mod policy;
 pub(crate) mod report;
+mod traces;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +25,7 @@ use scanguard_common::classify::flags::TcpFlags;
 use scanguard_common::decide::decide;
 use scanguard_common::evidence::{Kind, name_quoted};
 use scanguard_common::frame::Frame as _;
+use scanguard_common::mark::{self, Reason};
 use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::parse::{Packet, parse};
 use scanguard_common::refusal::{Leaving, leaving, silence};
@@ -148,17 +150,22 @@ fn come_in(
         return Ok(());
     }
     let scene = kernel.as_ref().map(|_| host.scene_of_incoming(frame, parsed.ok()));
-    let cause = match parsed {
-        Ok(packet) => decide(packet, &Incoming::new(host, frame)),
-        Err(cause) => cause,
+    let reason = match parsed {
+        Ok(packet) => {
+            let cause = decide(packet, &Incoming::new(host, frame));
+            let mark = host.find_mark(frame, packet, cause);
+            mark::settle(cause, mark, packet, &Incoming::new(host, frame))
+        }
+        Err(cause) => Reason::of(cause),
     };
+    let cause = reason.cause;
     if let Some((kernel, scene)) = kernel.zip(scene) {
         kernel.agree_on_incoming(frame, parsed.ok(), &scene, cause)?;
     }
     report.count_incoming(cause, frame.length());
     if let Ok(packet) = parsed {
-        if let Some(kind) = Kind::of(cause) {
-            report.tell(host.hold(packet, kind, cause));
+        if let Some(kind) = reason.kind() {
+            report.tell(host.hold(packet, kind, &reason));
         }
         let flow = Flow::of_incoming(packet);
         host.begin(packet, &flow, cause.action() == Action::Drop);
@@ -218,11 +225,12 @@ fn go_out(
         if cause == Cause::UnreachableSilenced {
             name_quoted(frame, &mut answered);
         }
-        if let Some(kind) = Kind::of(cause) {
-            report.tell(host.hold(&answered, kind, cause));
+        let reason = Reason::of(cause);
+        if let Some(kind) = reason.kind() {
+            report.tell(host.hold(&answered, kind, &reason));
         }
     } else if is_answer(packet, leaving) {
-        report.tell(host.hold(&answered, Kind::Answered, Cause::InFlow));
+        report.tell(host.hold(&answered, Kind::Answered, &Reason::of(Cause::InFlow)));
     }
     host.say(frame, packet, &flow);
     Ok(())

@@ -6,6 +6,7 @@ mod figures;
 mod simulation;
 
 use scanguard_common::cause::Cause;
+use scanguard_common::classify::signature::Label;
 use scanguard_common::evidence::{Contact, Kind, Source, Trial, Verdict, Weights};
 use scanguard_common::key::Address;
 use scanguard_common::parse::network::IpProtocol;
@@ -26,7 +27,7 @@ fn contact(source: Address, number: u32, kind: Kind, now: Seconds) -> Contact {
     let key = number.wrapping_mul(0x9e37_79b9).rotate_left(16);
     let port = number.to_le_bytes();
     let trial = Trial { kind, port: u16::from_le_bytes([port[0], port[1]]), key, at: now };
-    Contact { source, trial, protocol: IpProtocol::TCP.0, cause: Cause::ClosedPort, label: 0 }
+    Contact { source, trial, protocol: IpProtocol::TCP.0, cause: Cause::ClosedPort, mark: Label::NONE }
 }
 
 /// Lets the scanner make contacts of these numbers and kinds at once, and returns its score and the counts.
@@ -264,6 +265,7 @@ fn every_cause_says_of_a_source_what_it_should() {
             | Cause::PortZero
             | Cause::IcmpProbe => (Some(Kind::Forged), BY_HAND),
             Cause::DecoyPort => (Some(Kind::Decoy), "nobody has any reason to touch it"),
+            Cause::ToolSignature => (Some(Kind::Signature), "one tool alone writes this"),
             Cause::SynAckProbe | Cause::StrayReset => (None, BACKSCATTER),
             Cause::Land | Cause::BadSource => (None, NAMED_FALSELY),
             Cause::Stray | Cause::StrayFlood | Cause::StraySilenced => (None, SURVIVES),

@@ -6,6 +6,7 @@ use scanguard_common::cause::Cause;
 use scanguard_common::evidence::Verdict;
 use scanguard_common::incident::{Attempt, FEW, PORTS, Prefix, SOURCES, Target, WINDOW};
 use scanguard_common::key::Address;
+use scanguard_common::mark::Reason;
 use scanguard_common::parse::parse;
 use scanguard_common::policy::Preset;
 use scanguard_common::time::Seconds;
@@ -32,7 +33,9 @@ fn knock(books: &mut Books, source: Ipv4Addr, port: u16, now: Seconds) -> Verdic
 
 fn try_in_vain(books: &mut Books, frame: &[u8], now: Seconds) -> Verdict {
     let packet = parse(frame).expect("a packet");
-    books.judge(&packet, Cause::ClosedPort, now).expect("a closed port says something of its source")
+    books
+        .judge(&packet, &Reason::of(Cause::ClosedPort), now)
+        .expect("a closed port says something of its source")
 }
 
 /// Whether an incident was told of exactly once, or never.

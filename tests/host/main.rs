@@ -3,6 +3,7 @@
 mod decision;
 mod evidence;
 mod flags;
+mod handmade;
 mod headers;
 mod hostile;
 mod incidents;

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use scanguard_common::evidence::{Entry, Source};
+use scanguard_common::evidence::{Entry, Source, Weights};
 use scanguard_common::policy::{Judgement, Preset};
 use scanguard_harness::{
     Capture, Frame, GUARDED_V4, GUARDED_V6, INTERFACE, Injector, Lab, OUTSIDE_V4, OUTSIDE_V6, Service,
@@ -24,30 +24,38 @@ const SETTLED: Duration = Duration::from_millis(200);
 /// What every scan here has in common: nothing but the scan itself, and no second tries.
 const NMAP: &str = "-Pn -n -T4 --max-retries 0 --host-timeout 50s";
 
-/// A scan of many closed ports, one of the open port alone, and how nmap shows that this is open.
+/// A scan of many closed ports, what each of its contacts weighs, one of the open port alone, and how nmap shows that
+/// this is open.
 struct Technique {
     many: &'static str,
+    weight: u32,
     one: &'static str,
     shown: &'static str,
     target: IpAddr,
 }
 
-fn syn(target: IpAddr) -> Technique {
-    Technique { many: "-sS -p 1-200", one: "-sS -p 443", shown: "443/tcp open ", target }
+fn connect(target: IpAddr) -> Technique {
+    Technique {
+        many: "-sT -p 1-200",
+        weight: Weights::CLOSED,
+        one: "-sT -p 443",
+        shown: "443/tcp open ",
+        target,
+    }
 }
 
 #[test]
 fn a_syn_scan_is_cut_off() -> Result<()> {
-    is_cut_off(&syn(GUARDED_V4.into()))?;
-    is_cut_off(&syn(GUARDED_V6.into()))
+    for target in [IpAddr::from(GUARDED_V4), GUARDED_V6.into()] {
+        is_cut_off(&Technique { many: "-sS -p 1-200", weight: Weights::SIGNATURE, ..connect(target) })?;
+    }
+    Ok(())
 }
 
 #[test]
 fn a_connect_scan_is_cut_off() -> Result<()> {
-    for target in [IpAddr::from(GUARDED_V4), GUARDED_V6.into()] {
-        is_cut_off(&Technique { many: "-sT -p 1-200", one: "-sT -p 443", ..syn(target) })?;
-    }
-    Ok(())
+    is_cut_off(&connect(GUARDED_V4.into()))?;
+    is_cut_off(&connect(GUARDED_V6.into()))
 }
 
 #[test]
@@ -57,7 +65,7 @@ fn a_udp_scan_is_cut_off() -> Result<()> {
             many: "-sU -p 1000-1040",
             one: "-sU -p 443",
             shown: "443/udp open ",
-            target,
+            ..connect(target)
         })?;
     }
     Ok(())
@@ -65,16 +73,15 @@ fn a_udp_scan_is_cut_off() -> Result<()> {
 
 #[test]
 fn a_protocol_scan_is_cut_off() -> Result<()> {
-    let target = GUARDED_V4.into();
-    is_cut_off(&Technique { many: "-sO -p 100-140", one: "-sS -p 443", shown: "443/tcp open ", target })
+    is_cut_off(&Technique { many: "-sO -p 100-140", ..connect(GUARDED_V4.into()) })
 }
 
 #[test]
 fn a_scan_at_one_probe_a_second_is_cut_off() -> Result<()> {
-    is_cut_off(&Technique { many: "-sS --scan-delay 1s -p 1-12", ..syn(GUARDED_V4.into()) })
+    is_cut_off(&Technique { many: "-sT --scan-delay 1s -p 1-12", ..connect(GUARDED_V4.into()) })
 }
 
-/// Demands that the source reaches as many closed ports as is told, and finds nothing more afterwards.
+/// Demands that the source makes as many contacts as is told, and finds nothing more afterwards.
 fn is_cut_off(technique: &Technique) -> Result<()> {
     let lab = Lab::new()?;
     let _service = Service::http(&lab.guarded, OPEN)?;
@@ -99,7 +106,7 @@ fn is_cut_off(technique: &Technique) -> Result<()> {
     let trail = ledger.trail(source)?;
     let is_over = |entry: &Entry| entry.scores().last() >= Some(&threshold);
     let until_the_ban = 1 + trail.iter().position(is_over).context("no contact was the last straw")?;
-    let (reached, told) = (u32::try_from(until_the_ban)?, Preset::default().judgement().closed_ports());
+    let (reached, told) = (u32::try_from(until_the_ban)?, threshold.div_ceil(technique.weight));
     println!("{}: banned after {reached} contacts, {} in the end", technique.many, trail.len());
     ensure!(reached == told, "{}: {reached} closed ones were reached, not {told}", technique.many);
 
@@ -145,7 +152,8 @@ fn each_preset_cuts_off_after_as_many_closed_ports_as_it_tells() -> Result<()> {
         for (offset, closed) in [(10, told - 1), (20, told)] {
             let source = Ipv4Addr::new(10, 77, 0, offset + number);
             lab.add_source(source.into())?;
-            let syn = |port| Frame::ipv4(source, GUARDED_V4).tcp(40_000, port).flags("S").build();
+            let syn =
+                |port| Frame::ipv4(source, GUARDED_V4).tcp(40_000, port).flags("S").linux_options().build();
             for port in 1..=u16::try_from(closed)? {
                 injector.send(&syn(port))?;
             }

@@ -8,9 +8,13 @@ use scanguard_harness::{Capture, GUARDED_V4, GUARDED_V6, INTERFACE, Lab, PortSta
 
 use crate::guard::Guard;
 use crate::nmap::{CLOSED, NEVER_ANSWERED, OPEN, STEALTHY, scan};
+use crate::policy::Policy;
 
-/// Clients' ways of asking: half a handshake, and a whole one.
+/// Ways of asking for a connection: half a handshake, which nmap writes itself, and a whole one by the system's stack.
 const KNOCKING: [&str; 2] = ["-sS", "-sT"];
+
+/// The open ports, published for everybody.
+const PUBLISHED: &str = "public = [\"tcp/22\", \"tcp/80\", \"tcp/443\"]\n";
 
 #[test]
 fn stealthy_scans_get_no_answer_v4() -> Result<()> {
@@ -61,19 +65,27 @@ fn knocking_finds_what_is_published(target: IpAddr) -> Result<()> {
     let lab = Lab::new()?;
     let _services = services(&lab)?;
     for (technique, report) in scan(&lab.outside, &KNOCKING, target)? {
-        expect(technique, &report, PortState::Closed)?;
+        expect(technique, &report, PortState::Open, PortState::Closed)?;
+    }
+    let policy = Policy::write(PUBLISHED)?;
+    {
+        let _guard = Guard::attached_with(&lab.guarded, &format!("--preset off --policy {}", policy.path()))?;
+        for (technique, report) in scan(&lab.outside, &KNOCKING, target)? {
+            expect(technique, &report, PortState::Open, PortState::Filtered)?;
+        }
     }
     let _guard = Guard::attached(&lab.guarded)?;
     for (technique, report) in scan(&lab.outside, &KNOCKING, target)? {
-        expect(technique, &report, PortState::Filtered)?;
+        // What is not published for everybody answers systems, and not tools.
+        let of_open = if technique == "-sT" { PortState::Open } else { PortState::Filtered };
+        expect(technique, &report, of_open, PortState::Filtered)?;
     }
     Ok(())
 }
 
-/// Demands that open ports were found open, and closed ones in this state.
-fn expect(technique: &str, report: &Report, of_closed: PortState) -> Result<()> {
-    let expected =
-        OPEN.map(|port| (port, PortState::Open)).into_iter().chain(CLOSED.map(|port| (port, of_closed)));
+/// Demands that open ports were found in the one state, and closed ones in the other.
+fn expect(technique: &str, report: &Report, of_open: PortState, of_closed: PortState) -> Result<()> {
+    let expected = OPEN.map(|port| (port, of_open)).into_iter().chain(CLOSED.map(|port| (port, of_closed)));
     for (port, expected) in expected {
         let state = report.port(port)?.state;
         ensure!(state == expected, "{technique}: port {port} is {state}, not {expected}");

@@ -18,6 +18,7 @@
 //! real stacks are known to give get next to nothing, because they mark a kind of host and not a deed: whoever counts
 //! them should do so once for a source.
 
+mod label;
 mod opening;
 mod options;
 mod segment;
@@ -25,7 +26,8 @@ mod trace;
 mod traits;
 mod translation;
 
-pub use trace::Trace;
+pub use label::Label;
+pub use trace::{Left, Trace};
 pub use traits::Traits;
 pub use translation::{Ballot, Knowledge, PUBLIC_ADDRESSES, masscan_constant};
 
@@ -78,14 +80,14 @@ macro_rules! signatures {
             }
 
             /// What may be done about it.
-            pub fn confidence(self) -> Confidence {
+            pub const fn confidence(self) -> Confidence {
                 match self {
                     $(Signature::$variant => Confidence::$confidence,)+
                 }
             }
 
             /// What it is worth as evidence: a log-likelihood ratio to base 2, derived above.
-            pub fn bits(self) -> u8 {
+            pub const fn bits(self) -> u8 {
                 match self {
                     $(Signature::$variant => $bits,)+
                 }

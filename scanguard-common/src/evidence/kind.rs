@@ -1,6 +1,7 @@
 //! What a contact can be, and how much each kind weighs.
 
 use crate::cause::Cause;
+use crate::classify::signature::Label;
 
 /// How a first contact ended.
 #[repr(u8)]
@@ -99,6 +100,7 @@ impl Kind {
             | Cause::PortZero
             | Cause::IcmpProbe => Some(Kind::Forged),
             Cause::DecoyPort => Some(Kind::Decoy),
+            Cause::ToolSignature => Some(Kind::Signature),
             Cause::SynAckProbe
             | Cause::StrayFlood
             | Cause::Land
@@ -163,6 +165,13 @@ impl Weights {
     pub const FORGED: u32 = 4_259;
     /// ln 256.
     pub const SIGNATURE: u32 = 5_678;
+
+    /// What the mark of a tool says of whoever sent it, by itself: what was measured of it, capped as above.
+    pub fn of_mark(mark: Label) -> u32 {
+        /// ln 2, rounded up, so that eight bits are exactly the cap.
+        const BIT: u32 = 710;
+        (u32::from(mark.bits()) * BIT).min(Weights::SIGNATURE)
+    }
 
     /// What a contact of this kind adds to a score; what it takes away is [`CLOSED`](Self::CLOSED), if it was answered.
     pub fn against(kind: Kind) -> u32 {

@@ -4,6 +4,7 @@ use super::decay::{STEP, decayed};
 use super::kind::{Kind, Weights};
 use super::pending::Pending;
 use super::witness::Trial;
+use crate::classify::signature::Label;
 use crate::time::Seconds;
 
 /// How many contacts are remembered, so that repeating one of them is no news: the latest that were counted.
@@ -154,10 +155,19 @@ impl Source {
         self.pending.iter().any(|waiting| waiting.is(contact))
     }
 
-    /// Notes which tool the source uses: the number of its signature, not 0.
-    pub(super) fn recognise(&mut self, label: u8) {
-        if label != 0 {
-            self.label = label;
+    /// Notes which tool the source uses: the most telling of its marks counts, and counts once.
+    ///
+    /// What is certain is counted with each contact that bears it, by its [`Kind::Signature`]. A hint marks a kind of
+    /// host and not a deed, so it is worth something only where the source had no better one. Of a segment of no
+    /// connection it is the very thing for which that was dropped, and no further evidence.
+    pub(super) fn recognise(&mut self, mark: Label, kind: Kind) {
+        let (known, worth) = (Weights::of_mark(self.label()), Weights::of_mark(mark));
+        if worth < known {
+            return;
+        }
+        self.label = mark.number();
+        if !mark.is_certain() && kind != Kind::OutOfState {
+            self.score = self.score.saturating_add(worth - known).min(HIGHEST);
         }
     }
 
@@ -198,9 +208,9 @@ impl Source {
         self.failed
     }
 
-    /// The number of the signature of its tool; 0 where none is known.
-    pub fn label(&self) -> u8 {
-        self.label
+    /// The most telling mark of a tool that it bore.
+    pub fn label(&self) -> Label {
+        Label::from_number(self.label)
     }
 
     /// How the last contact ended that was held against it.

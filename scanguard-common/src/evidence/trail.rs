@@ -3,6 +3,7 @@
 use super::kind::Kind;
 use super::witness::Trial;
 use crate::cause::Cause;
+use crate::classify::signature::Label;
 use crate::time::Seconds;
 
 /// How many contacts are kept of each source: the latest.
@@ -46,8 +47,8 @@ impl Entry {
     }
 
     /// The same, with what the packet was.
-    pub(super) fn of(self, protocol: u8, cause: Cause, label: u8) -> Entry {
-        Entry { protocol, cause: cause.index(), label, ..self }
+    pub(super) fn of(self, protocol: u8, cause: Cause, mark: Label) -> Entry {
+        Entry { protocol, cause: cause.index(), label: mark.number(), ..self }
     }
 
     /// When it was.
@@ -78,9 +79,9 @@ impl Entry {
         Cause::from_index(self.cause)
     }
 
-    /// The number of the tool's signature; 0 where there was none.
-    pub fn label(&self) -> u8 {
-        self.label
+    /// The mark of a tool that the packet bore.
+    pub fn label(&self) -> Label {
+        Label::from_number(self.label)
     }
 
     /// The score before and after, in units of [`Weights::UNIT`](super::Weights::UNIT).

@@ -6,7 +6,9 @@ use super::source::{PENDING, Source};
 use super::trail::Entry;
 use crate::ban::Ban;
 use crate::cause::Cause;
+use crate::classify::signature::Label;
 use crate::key::Address;
+use crate::mark::Reason;
 use crate::parse::Packet;
 use crate::parse::network::IpProtocol;
 use crate::policy::Judgement;
@@ -36,20 +38,21 @@ pub struct Contact {
     pub protocol: u8,
     /// Why the packet was dropped or passed.
     pub cause: Cause,
-    /// The number of the tool's signature, or 0.
-    pub label: u8,
+    /// The mark of a tool that the packet bears, if any.
+    pub mark: Label,
 }
 
 impl Contact {
     /// The contact that `packet` makes, which came in, or would have: an answer has to be turned round before.
-    pub fn new(packet: &Packet, (kind, cause, label): (Kind, Cause, u8), key: u32, now: Seconds) -> Contact {
+    pub fn new(packet: &Packet, kind: Kind, reason: &Reason, key: u32, now: Seconds) -> Contact {
+        let Reason { cause, mark } = *reason;
         let port = packet.transport.ports.destination.0;
         Contact {
             source: packet.sender(),
             trial: Trial { kind, port, key, at: now },
             protocol: packet.transport.protocol.0,
             cause,
-            label,
+            mark,
         }
     }
 }
@@ -170,18 +173,31 @@ fn is_over<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> b
             weigh(tables, contact.source, &overdue, |entry| entry);
         }
     }
+    if contact.mark != Label::NONE {
+        recognise(tables, contact);
+    }
     let Some(record) = tables.source(contact.source) else { return false };
-    record.recognise(contact.label);
     // What this side says by UDP is an answer only to whoever has asked.
     let is_answer = contact.trial.kind != Kind::Answered
         || contact.protocol == IpProtocol::TCP.0
         || record.awaits(contact.trial.key);
     if is_answer {
         weigh(tables, contact.source, &contact.trial, |entry| {
-            entry.of(contact.protocol, contact.cause, contact.label)
+            entry.of(contact.protocol, contact.cause, contact.mark)
         });
     }
     tables.source(contact.source).is_some_and(|record| record.score() >= rules.threshold)
+}
+
+/// Notes which tool the source may use, and writes that down if it moved the score.
+fn recognise<T: Tables>(tables: &mut T, contact: &Contact) {
+    let Some(record) = tables.source(contact.source) else { return };
+    let before = record.score();
+    record.recognise(contact.mark, contact.trial.kind);
+    if record.score() != before {
+        let entry = Entry::new(&Trial { kind: Kind::Signature, ..contact.trial }, [before, record.score()]);
+        tables.write(contact.source, entry.of(contact.protocol, contact.cause, contact.mark));
+    }
 }
 
 /// Adds one trial to the score, and writes it down if that moved it.
@@ -196,7 +212,7 @@ fn weigh<T: Tables>(tables: &mut T, source: Address, trial: &Trial, complete: im
 
 fn ban<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> Verdict {
     let now = contact.trial.at;
-    let (mut kind, mut label) = (contact.trial.kind, contact.label);
+    let (mut kind, mut label) = (contact.trial.kind, contact.mark);
     if let Some(record) = tables.source(contact.source) {
         (kind, label) = (record.kind(), record.label());
         // Also while a ban holds, or who is never banned: what was judged once is not judged again.

@@ -1,5 +1,8 @@
 //! A policy file: TOML, of which nothing is ignored.
 
+use std::net::Ipv4Addr;
+
+use scanguard_common::classify::signature::PUBLIC_ADDRESSES;
 use scanguard_common::policy::{ClosedPorts, Ping, Preset};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -10,8 +13,18 @@ use crate::duration;
 use crate::nearest::nearest;
 use crate::prefix::Prefix;
 
-const KEYS: [&str; 9] =
-    ["preset", "half_life", "ban", "public", "decoys", "closed_ports", "ping", "gateway", "allow"];
+const KEYS: [&str; 10] = [
+    "preset",
+    "half_life",
+    "ban",
+    "public",
+    "decoys",
+    "public_addresses",
+    "closed_ports",
+    "ping",
+    "gateway",
+    "allow",
+];
 const BAN_KEYS: [&str; 3] = ["first", "ceiling", "forget"];
 
 /// All presets, the one that bans nobody last.
@@ -42,12 +55,13 @@ pub(super) fn parse(text: &str) -> Result<Config, Problem> {
             "preset" => config.preset = Some(entry.one_of(PRESETS.map(|one| (one.name(), one)))?),
             "half_life" => config.half_life = Some(entry.half_life()?),
             "ban" => ban(&entry, &mut config)?,
-            "public" => config.public = entry.list(ProtocolPort::parse, PORT)?,
-            "decoys" => config.decoys = entry.list(ProtocolPort::parse, PORT)?,
+            "public" => config.public = entry.list(ProtocolPort::parse, PORTS, PORT)?,
+            "decoys" => config.decoys = entry.list(ProtocolPort::parse, PORTS, PORT)?,
             "closed_ports" => {
                 config.closed_ports = Some(entry.one_of(ClosedPorts::ALL.map(|one| (one.name(), one)))?);
             }
             "ping" => config.ping = Some(entry.one_of(PINGS)?),
+            "public_addresses" => config.public_addresses = entry.addresses()?,
             "gateway" => config.gateway = entry.strings("names of interfaces")?,
             "allow" => config.allow = entry.prefixes()?,
             unknown => return Err(entry.unknown_key(key.span().start, unknown, &KEYS)),
@@ -57,6 +71,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Problem> {
     Ok(config)
 }
 
+const PORTS: &str = "ports like tcp/443";
 const PORT: &str = "is no port; write it like \"tcp/443\" or \"udp/53\"";
 
 fn ban(entry: &Entry<'_>, config: &mut Config) -> Result<(), Problem> {
@@ -149,13 +164,25 @@ impl Entry<'_> {
         strings.collect()
     }
 
-    /// What each text in an array stands for; `wrong` says of one that stands for nothing how it should be written.
-    fn list<T>(&self, read: fn(&str) -> Option<T>, wrong: &str) -> Result<Vec<T>, Problem> {
+    /// What each text in an array stands for; `like` says what is wanted, `wrong` says of one that stands for nothing how it should be written.
+    fn list<T>(&self, read: fn(&str) -> Option<T>, like: &str, wrong: &str) -> Result<Vec<T>, Problem> {
         let read = |typed: Placed<String>| {
             let problem = || format!("{}: {} {wrong}", self.key, typed.value);
             read(&typed.value).ok_or_else(|| Placed { line: typed.line, value: problem() })
         };
-        self.strings("ports like tcp/443")?.into_iter().map(read).collect()
+        self.strings(like)?.into_iter().map(read).collect()
+    }
+
+    fn addresses(&self) -> Result<Vec<Ipv4Addr>, Problem> {
+        let addresses = self.list(
+            |given| given.parse().ok().filter(|address: &Ipv4Addr| !address.is_unspecified()),
+            "addresses like 203.0.113.7",
+            "is no IPv4 address",
+        )?;
+        if addresses.len() > PUBLIC_ADDRESSES {
+            return Err(self.problem(&format!("more than {PUBLIC_ADDRESSES} cannot be kept; leave some out")));
+        }
+        Ok(addresses)
     }
 
     fn prefixes(&self) -> Result<Vec<Prefix>, Problem> {
@@ -218,6 +245,10 @@ mod tests {
                 "closed_ports = \"egress\"",
                 Config { closed_ports: Some(ClosedPorts::Egress), ..Config::default() },
             ),
+            (
+                "public_addresses = [\"203.0.113.7\"]",
+                Config { public_addresses: vec![Ipv4Addr::new(203, 0, 113, 7)], ..Config::default() },
+            ),
             ("ping = \"silent\"", Config { ping: Some(Ping::Silent), ..Config::default() }),
             ("gateway = [\"eth0\"]", Config { gateway, ..Config::default() }),
             ("allow = [\"192.0.2.0/24\"]", Config { allow, ..Config::default() }),
@@ -249,6 +280,11 @@ mod tests {
             (
                 "decoys = [\n  \"tcp/23\",\n  \"telnet\",\n]",
                 "3: decoys: telnet is no port; write it like \"tcp/443\" or \"udp/53\"",
+            ),
+            ("public_addresses = [\"::1\"]", "1: public_addresses: ::1 is no IPv4 address"),
+            (
+                "public_addresses = [\"192.0.2.1\", \"192.0.2.2\", \"192.0.2.3\", \"192.0.2.4\", \"192.0.2.5\"]",
+                "1: public_addresses: more than 4 cannot be kept; leave some out",
             ),
             ("half_life = \"400days\"", "1: half_life: is longer than a year; shorten it"),
         ] {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use scanguard_common::cause::{Action, Cause};
+use scanguard_common::classify::signature::{Confidence, Signature};
 
 use super::picture;
 use super::topic::{Lesson, Probe, Topic};
@@ -15,6 +16,9 @@ const INDENT: usize = 2;
 
 /// Where the sentences of the list begin: behind the longest name of a cause.
 const LIST_INDENT: usize = 24;
+
+/// Where the sentences of marks begin: behind the longest name of one.
+const MARKS_INDENT: usize = 29;
 
 /// Said below every table of answers.
 const STATES: &str = "Open: a program listens. Closed: none does. Filtered: a packet filter on the way \
@@ -72,12 +76,30 @@ fn is_dropped(cause: Cause) -> bool {
 }
 
 fn listed(topic: &Topic, out: &mut dyn Write) -> io::Result<()> {
-    let name = topic.cause.name();
-    for (position, line) in wrapped(topic.cause.sentence(), WIDTH - LIST_INDENT).iter().enumerate() {
-        let name = if position == 0 { name } else { "" };
-        writeln!(out, "  {name:<width$}{line}", width = LIST_INDENT - INDENT)?;
-    }
+    named(topic.cause.name(), topic.cause.sentence(), LIST_INDENT, out)?;
     also_known(topic, LIST_INDENT, out)
+}
+
+/// A name, and beside it a sentence that begins in the column of this number.
+fn named(name: &str, sentence: &str, column: usize, out: &mut dyn Write) -> io::Result<()> {
+    for (position, line) in wrapped(sentence, WIDTH - column).iter().enumerate() {
+        let name = if position == 0 { name } else { "" };
+        writeln!(out, "  {name:<width$}{line}", width = column - INDENT)?;
+    }
+    Ok(())
+}
+
+/// Writes which marks are known.
+pub(super) fn marks(out: &mut dyn Write) -> io::Result<()> {
+    for (confidence, title) in
+        [(Confidence::Certain, "Marks that a packet is dropped for"), (Confidence::Hint, "Hints")]
+    {
+        heading(title, out)?;
+        for signature in Signature::ALL.iter().filter(|signature| signature.confidence() == confidence) {
+            named(signature.name(), signature.sentence(), MARKS_INDENT, out)?;
+        }
+    }
+    Ok(())
 }
 
 fn also_known(topic: &Topic, indent: usize, out: &mut dyn Write) -> io::Result<()> {

@@ -10,7 +10,7 @@ use scanguard_common::schema::{Interface, InterfaceSlot, Listed, Rules};
 
 use super::{Attached, Request, foreign_program};
 use crate::clock;
-use crate::config::{Chosen, Ports};
+use crate::config::{Chosen, Ports, PublicAddresses};
 use crate::egress::Door;
 use crate::error::Error;
 use crate::interface::{Mode, NetworkInterface};
@@ -29,6 +29,7 @@ pub(super) struct Attempt<'a> {
     names: Vec<String>,
     judgement: Option<Judgement>,
     ports: Option<Ports>,
+    public_addresses: Option<PublicAddresses>,
     allowed: Vec<Prefix>,
 }
 
@@ -42,6 +43,7 @@ impl<'a> Attempt<'a> {
             names: Vec::new(),
             judgement: None,
             ports: None,
+            public_addresses: None,
             allowed: Vec::new(),
         }
     }
@@ -119,7 +121,12 @@ impl<'a> Attempt<'a> {
             self.ports = Some(maps.ports()?);
             maps.set_ports(ports)?;
         }
-        Ok(())
+        if let Some(addresses) = chosen.public_addresses {
+            let rules = maps.rules()?;
+            self.public_addresses = Some(rules.public());
+            maps.set_rules(rules.with_public(addresses))?;
+        }
+        maps.set_rules(maps.rules()?.with_epoch(clock::epoch()?))
     }
 
     /// Allows those that are not allowed already.
@@ -151,6 +158,9 @@ impl<'a> Attempt<'a> {
         }
         if let Some(before) = &self.ports {
             maps.set_ports(before)?;
+        }
+        if let Some(before) = self.public_addresses {
+            maps.set_rules(maps.rules()?.with_public(before))?;
         }
         maps.strike(List::Allowed, &self.allowed)
     }

@@ -9,11 +9,13 @@ use std::num::NonZeroUsize;
 use lru::LruCache;
 use scanguard_common::cause::Cause;
 use scanguard_common::classify::flags::TcpFlags;
+use scanguard_common::classify::signature::Label;
 use scanguard_common::closed::Refused;
 use scanguard_common::evidence::Kind;
 use scanguard_common::flow::{Destination, LEARNING, Socket};
 use scanguard_common::incident::Target;
 use scanguard_common::key::{Address, spread_port};
+use scanguard_common::mark::{self, Reason};
 use scanguard_common::parse::link::{self, MacAddress};
 use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::parse::transport::Port;
@@ -31,6 +33,7 @@ use super::kernel::Scene;
 use super::ledger::{Came, Ledger, SEED};
 use super::local::Local;
 use super::policy::Choices;
+use super::traces::Traces;
 use crate::capture::CapturedFrame;
 
 /// What is known of the host at one moment of the capture.
@@ -47,6 +50,7 @@ pub(super) struct Host {
     listened: Vec<Nanos>,
     refused: Vec<Refused>,
     ledger: Ledger,
+    traces: Traces,
     strays: RefCell<LruCache<Address, Budget>>,
     resets: RefCell<LruCache<Address, Budget>>,
     /// Flows of which the packet that came last was dropped.
@@ -68,6 +72,7 @@ impl Host {
     pub(super) fn new(local: Local, choices: Choices, foresight: Foresight) -> Host {
         let spared = [local.clone(), choices.allowed.clone()];
         let ledger = Ledger::new(choices.judgement, spared);
+        let traces = Traces::of(choices.public);
         Host {
             local,
             choices,
@@ -79,6 +84,7 @@ impl Host {
             listened: vec![Nanos::default(); PORTS as usize],
             refused: vec![Refused::default(); REFUSED_PLACES as usize],
             ledger,
+            traces,
             strays: RefCell::new(LruCache::new(BUDGETS)),
             resets: RefCell::new(LruCache::new(BUDGETS)),
             hushed: LruCache::new(HUSHED),
@@ -91,6 +97,7 @@ impl Host {
     pub(super) fn advance(&mut self, now: Nanos) {
         self.now = now;
         self.since.get_or_insert(now);
+        self.traces.advance(now);
         self.foresight.advance();
     }
 
@@ -174,8 +181,13 @@ impl Host {
     }
 
     /// Holds a packet that came in, or would have, against its source, or for it.
-    pub(super) fn hold(&mut self, packet: &Packet, kind: Kind, cause: Cause) -> Came {
-        self.ledger.hold(packet, kind, cause, self.now)
+    pub(super) fn hold(&mut self, packet: &Packet, kind: Kind, reason: &Reason) -> Came {
+        self.ledger.hold(packet, kind, reason, self.now)
+    }
+
+    /// Looks for the mark of a tool in a packet that was decided about.
+    pub(super) fn find_mark(&mut self, frame: &CapturedFrame<'_>, packet: &Packet, cause: Cause) -> Label {
+        if mark::knocks(cause) { mark::find(frame, packet, &mut self.traces) } else { Label::NONE }
     }
 
     /// Every window in which a shared scan was recognised, with the destination.
@@ -291,6 +303,7 @@ impl Host {
             is_banned: self.bans(sender),
             is_learning: self.is_learning(),
             was_refused: packet.is_some_and(|packet| self.was_refused(packet)),
+            left: packet.map(|packet| self.traces.left_by(packet)),
             strays: whole_at(&self.strays),
             resets: whole_at(&self.resets),
         }

@@ -17,6 +17,7 @@ use aya::util::nr_cpus;
 use aya::{Ebpf, Pod};
 use scanguard_common::ban::{Ban, Terms};
 use scanguard_common::cause::{Action, Cause};
+use scanguard_common::classify::signature::{Label, Left};
 use scanguard_common::closed::Refused;
 use scanguard_common::count::{self, Tally};
 use scanguard_common::evidence::Kind;
@@ -63,6 +64,8 @@ pub(crate) struct Kernel {
     station: Option<(MacAddress, bool)>,
     processors: usize,
     sockets: Sockets,
+    /// The time of day at which the kernel's clock was zero, as far as the capture goes.
+    epoch: u32,
     judged: Judged,
 }
 
@@ -70,6 +73,8 @@ pub(crate) struct Kernel {
 unsafe impl Pod for Wire<Flow> {}
 // SAFETY: `repr(transparent)` over one integer.
 unsafe impl Pod for Wire<Refused> {}
+// SAFETY: `repr(C)`, three double words: its size is asserted to be their sum.
+unsafe impl Pod for Wire<Left> {}
 
 /// What a test run takes: a page, without what the kernel keeps before and behind the frame.
 const LARGEST_FRAME: usize = 3_400;
@@ -103,7 +108,8 @@ impl Kernel {
         }
         let allowed = u32::try_from(choices.prefixes.len())?;
         // Who is banned is told: see `set`.
-        let rules = Rules::new(Preset::Off.judgement(), SEED).with_lists(allowed, 0);
+        let rules =
+            Rules::new(Preset::Off.judgement(), SEED).with_lists(allowed, 0).with_public(choices.public);
         let map = ebpf.map_mut("RULES").context("the object has no map RULES")?;
         let mut map: Array<&mut MapData, Wire<Rules>> = map.try_into()?;
         map.set(0, Wire(rules), 0).context("writing the map RULES")?;
@@ -119,6 +125,7 @@ impl Kernel {
             station: None,
             processors: nr_cpus().map_err(|(_, error)| error).context("counting the processors")?,
             sockets: Sockets::default(),
+            epoch: 0,
             judged: Judged::default(),
         })
     }
@@ -208,6 +215,7 @@ impl Kernel {
             self.remember(map, scene.sender.words(), whole_at)?;
         }
         self.set_ban(scene)?;
+        self.set_traces(scene)?;
         let listened = scene.listened;
         let lately = Listened::at(listened).lately(scene.now);
         let listened = if listened == Nanos::default() { None } else { moved(listened, lately) };
@@ -236,8 +244,26 @@ impl Kernel {
     fn set_ban(&mut self, scene: &Scene) -> anyhow::Result<()> {
         const TERMS: Terms = Terms { first: 3_600, ceiling: 3_600, forget: 3_600 };
         let now = Seconds::of(clock::now()?);
-        let ban = scene.is_banned.then(|| Wire(Ban::default().again(Kind::Closed, 0, TERMS, now)));
+        let ban = scene.is_banned.then(|| Wire(Ban::default().again(Kind::Closed, Label::NONE, TERMS, now)));
         self.remember("BANNED", scene.sender.words(), ban)
+    }
+
+    /// Leaves behind what the source left at the host, and sets the time of day.
+    fn set_traces(&mut self, scene: &Scene) -> anyhow::Result<()> {
+        let Some((place, left)) = scene.left else { return Ok(()) };
+        let map = self.ebpf.map_mut("TRACES").context("the object has no map TRACES")?;
+        let mut traces: Array<&mut MapData, Wire<Left>> = map.try_into()?;
+        traces.set(place, Wire(left), 0).context("writing the map TRACES")?;
+        let epoch = Seconds::of(scene.now).since(Seconds::of(clock::now()?));
+        // The program wants to know the day, not the second.
+        if epoch.abs_diff(self.epoch) > 60 {
+            self.epoch = epoch;
+            let map = self.ebpf.map_mut("RULES").context("the object has no map RULES")?;
+            let mut map: Array<&mut MapData, Wire<Rules>> = map.try_into()?;
+            let Wire(rules) = map.get(&0, 0).context("reading the map RULES")?;
+            map.set(0, Wire(rules.with_epoch(epoch)), 0).context("writing the map RULES")?;
+        }
+        Ok(())
     }
 
     /// Makes the maps say whether the port that a packet is for was refused lately, and has the program forget what it

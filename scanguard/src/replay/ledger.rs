@@ -10,9 +10,11 @@ use std::num::NonZeroUsize;
 use lru::LruCache;
 use scanguard_common::ban::Ban;
 use scanguard_common::cause::Cause;
+use scanguard_common::classify::signature::Label;
 use scanguard_common::evidence::{Contact, Entry, Kind, Knock, Source, Tables, Verdict, Weights, witness};
 use scanguard_common::incident::{Attempt, Target, Targets, attempt};
 use scanguard_common::key::{Address, spread, spread_port};
+use scanguard_common::mark::Reason;
 use scanguard_common::parse::Packet;
 use scanguard_common::policy::Judgement;
 use scanguard_common::schema::{DOOR_PLACES, MAX_BANS, MAX_INCIDENTS, MAX_SOURCES, MAX_TARGETS};
@@ -46,6 +48,8 @@ pub(crate) struct Banned {
     pub(crate) kind: Kind,
     /// Why its packet was dropped or passed.
     pub(crate) cause: Cause,
+    /// The mark of its tool.
+    pub(crate) mark: Label,
     /// How many first contacts were counted: all, those that failed, those that were answered.
     pub(crate) contacts: [u16; 3],
     /// The score that was reached, in units of [`Weights::UNIT`].
@@ -84,11 +88,11 @@ impl Ledger {
     }
 
     /// Holds a packet that came in, or would have, against its source, or for it.
-    pub(super) fn hold(&mut self, packet: &Packet, kind: Kind, cause: Cause, at: Nanos) -> Came {
+    pub(super) fn hold(&mut self, packet: &Packet, kind: Kind, reason: &Reason, at: Nanos) -> Came {
         let (port, protocol) = (packet.transport.ports.destination.0, packet.transport.protocol.0);
         let [k0, k1, k2, k3, ..] = spread_port(packet.destination, protocol, port, SEED).to_le_bytes();
         let key = u32::from_le_bytes([k0, k1, k2, k3]);
-        let contact = Contact::new(packet, (kind, cause, 0), key, Seconds::of(at));
+        let contact = Contact::new(packet, kind, reason, key, Seconds::of(at));
         self.tables.written = None;
         let verdict = witness(&mut self.tables, &contact, &self.judgement);
         if kind.is_held_against() {
@@ -101,11 +105,14 @@ impl Ledger {
             Verdict::Banned(seconds) => {
                 let source = contact.source;
                 // Who is banned for one contact has no record.
-                let contacts = self.tables.sources.peek(&source).map_or([1, 1, 0], Source::contacts);
+                let record = self.tables.sources.peek(&source);
+                let contacts = record.map_or([1, 1, 0], Source::contacts);
+                let mark = record.map_or(reason.mark, Source::label);
                 let entry = self.tables.written;
                 let score = entry.map_or(Weights::against(kind), |entry| entry.scores()[1]);
                 let kind = entry.map_or(kind, |entry| entry.kind());
-                Came::Banned(Banned { source, at, seconds, kind, cause, contacts, score })
+                let cause = reason.cause;
+                Came::Banned(Banned { source, at, seconds, kind, cause, mark, contacts, score })
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use scanguard_common::classify::signature::PUBLIC_ADDRESSES;
 use scanguard_common::parse::transport::Port;
 use scanguard_common::policy::{Judgement, Policy, PortRule, Role};
 
@@ -20,6 +21,8 @@ pub(crate) struct Choices {
     pub(crate) judgement: Judgement,
     /// Ports that are published, or decoys.
     pub(crate) ports: BTreeMap<u16, PortRule>,
+    /// By which addresses others reach the host, beside its own.
+    pub(crate) public: [u32; PUBLIC_ADDRESSES],
     /// From whom nothing is dropped.
     pub(crate) allowed: Local,
     /// The same as they were written, for the kernel's own list.
@@ -41,6 +44,7 @@ impl Choices {
             policy: Policy { closed_ports, ping, role },
             judgement: config.judgement(None),
             ports: config.ports().0,
+            public: config.public_addresses(),
             allowed: Local::of(&prefixes),
             prefixes,
         })

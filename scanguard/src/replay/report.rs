@@ -218,6 +218,7 @@ fn packet_from(source: [u8; 4]) -> Packet {
 /// What two probes and a connection leave, for the tests of how it is shown.
 #[cfg(test)]
 pub(crate) fn example() -> Report {
+    use scanguard_common::classify::signature::Label;
     use scanguard_common::evidence::Kind;
 
     let packet = packet_from([192, 0, 2, 1]);
@@ -235,6 +236,7 @@ pub(crate) fn example() -> Report {
         seconds: 600,
         kind: Kind::Forged,
         cause: Cause::TcpXmas,
+        mark: Label::NONE,
         contacts: [3, 2, 1],
         score: 7_098,
     }));

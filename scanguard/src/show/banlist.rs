@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use scanguard_common::classify::signature::Signature;
 use serde::Serialize;
 
 use super::table::{Side, Table};
@@ -20,7 +21,7 @@ struct Line {
     since: String,
     until: Option<String>,
     why: Option<String>,
-    label: Option<u8>,
+    tool: Option<&'static str>,
     repeats: Option<u16>,
 }
 
@@ -37,7 +38,7 @@ impl Banlist {
                 since: dated(entry.since())?,
                 until: entry.until().map(dated).transpose()?,
                 why: (!reason.is_empty()).then_some(reason),
-                label: None,
+                tool: None,
                 repeats: None,
             });
         }
@@ -51,7 +52,7 @@ impl Banlist {
                 since: dated(ban.since())?,
                 until: Some(dated(ban.until())?),
                 why: Some(ban.kind().name().to_owned()),
-                label: Some(ban.label()).filter(|label| *label != 0),
+                tool: ban.label().signature().map(Signature::name),
                 repeats: Some(ban.repeats()),
             });
         }
@@ -67,7 +68,7 @@ impl Show for Banlist {
             ("SINCE", Side::Left),
             ("UNTIL", Side::Left),
             ("REPEATS", Side::Right),
-            ("LABEL", Side::Left),
+            ("TOOL", Side::Left),
             ("WHY", Side::Left),
         ]);
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
@@ -78,7 +79,7 @@ impl Show for Banlist {
                 line.since.clone(),
                 line.until.clone().unwrap_or_else(|| "removed".to_owned()),
                 or_dash(line.repeats.map(|repeats| repeats.to_string())),
-                or_dash(line.label.map(|label| label.to_string())),
+                or_dash(line.tool.map(str::to_owned)),
                 or_dash(line.why.clone()),
             ]);
         }
@@ -102,7 +103,7 @@ mod tests {
             since: "2024-02-29T12:34:56Z".into(),
             until: None,
             why: None,
-            label: None,
+            tool: None,
             repeats: None,
         };
         let reason = Some("scans by night".into());
@@ -115,17 +116,17 @@ mod tests {
     #[test]
     fn both_kinds_stand_in_one_table() {
         let expected = "\
-SOURCE         BY        SINCE                 UNTIL                 REPEATS  LABEL  WHY
-2001:db8::/32  operator  2024-02-29T12:34:56Z  removed                     -  -      scans by night
-192.0.2.7      engine    2024-02-29T12:34:56Z  2024-02-29T12:44:56Z        2  -      closed
+SOURCE         BY        SINCE                 UNTIL                 REPEATS  TOOL  WHY
+2001:db8::/32  operator  2024-02-29T12:34:56Z  removed                     -  -     scans by night
+192.0.2.7      engine    2024-02-29T12:34:56Z  2024-02-29T12:44:56Z        2  -     closed
 ";
         assert_eq!(shown(&list(), false), expected);
     }
 
     #[test]
     fn json_has_every_field() {
-        let expected = r#"{"source":"2001:db8::/32","by":"operator","since":"2024-02-29T12:34:56Z","until":null,"why":"scans by night","label":null,"repeats":null}
-{"source":"192.0.2.7","by":"engine","since":"2024-02-29T12:34:56Z","until":"2024-02-29T12:44:56Z","why":"closed","label":null,"repeats":2}
+        let expected = r#"{"source":"2001:db8::/32","by":"operator","since":"2024-02-29T12:34:56Z","until":null,"why":"scans by night","tool":null,"repeats":null}
+{"source":"192.0.2.7","by":"engine","since":"2024-02-29T12:34:56Z","until":"2024-02-29T12:44:56Z","why":"closed","tool":null,"repeats":2}
 "#;
         assert_eq!(shown(&list(), true), expected);
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use scanguard_common::classify::flags::TcpFlags;
+use scanguard_common::classify::signature::Signature;
 use scanguard_common::event::{Event, News};
 use serde::Serialize;
 
@@ -19,6 +20,8 @@ pub(crate) struct Told {
     time: String,
     interface: String,
     cause: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool: Option<&'static str>,
     source: IpAddr,
     source_port: u16,
     destination: IpAddr,
@@ -54,6 +57,7 @@ impl Told {
             time: rfc3339(time),
             interface,
             cause: event.cause().map_or("unknown", |cause| cause.name()),
+            tool: event.mark().signature().map(Signature::name),
             source: prefix::address(event.source()),
             source_port: event.source_port(),
             destination: prefix::address(event.destination()),
@@ -80,6 +84,9 @@ impl Show for Told {
             out,
             "{time} {interface} {cause} {source} → {destination} flags {flags} seq {sequence} win {window}"
         )?;
+        if let Some(tool) = self.tool {
+            write!(out, " tool {tool}")?;
+        }
         match (self.news, self.folded, self.seconds.or(self.sources)) {
             ("dropped", None | Some(0), _) => {}
             (_, Some(folded), _) => write!(out, " (and {folded} before it)")?,

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use scanguard_common::cause::Cause;
+use scanguard_common::classify::signature::{Confidence, Signature};
 use scanguard_common::evidence::{Entry, Weights};
 use scanguard_common::parse::network::IpProtocol;
 
@@ -50,8 +51,12 @@ fn known(case: &Case, out: &mut dyn Write) -> anyhow::Result<()> {
     let [contacts, failed, answered] = record.contacts();
     writeln!(out, "Known since {}, last heard of {}.", dated(record.since())?, dated(record.last())?)?;
     writeln!(out, "First contacts: {contacts}, of which {failed} failed and {answered} were answered.")?;
-    if record.label() != 0 {
-        writeln!(out, "It uses a tool with the signature {}.", record.label())?;
+    if let Some(signature) = record.label().signature() {
+        let certainty = match signature.confidence() {
+            Confidence::Certain => "What it sends was written by a tool",
+            Confidence::Hint => "What it sends may have been written by a tool",
+        };
+        writeln!(out, "{certainty}, {}: {}", signature.name(), signature.sentence())?;
     }
     let threshold = Score(case.rules.threshold);
     writeln!(out, "Score: {} closed ports of {threshold}.", Score(case.score()))?;
@@ -66,6 +71,7 @@ fn trail(case: &Case, out: &mut dyn Write) -> anyhow::Result<()> {
         ("CONTACT", Side::Left),
         ("WHAT", Side::Left),
         ("CAUSE", Side::Left),
+        ("TOOL", Side::Left),
         ("BEFORE", Side::Right),
         ("AFTER", Side::Right),
         ("", Side::Left),
@@ -77,6 +83,7 @@ fn trail(case: &Case, out: &mut dyn Write) -> anyhow::Result<()> {
             contact(entry),
             entry.kind().name().to_owned(),
             entry.cause().map_or("-", Cause::name).to_owned(),
+            entry.label().signature().map_or("-", Signature::name).to_owned(),
             Score(before).to_string(),
             Score(after).to_string(),
             if after >= case.rules.threshold { "banned".to_owned() } else { String::new() },

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use scanguard_common::cause::{Action, Cause};
+use scanguard_common::classify::signature::Signature;
 use scanguard_common::count::Tally;
 use scanguard_common::evidence::Weights;
 use scanguard_common::time::{Nanos, Seconds};
@@ -116,7 +117,7 @@ fn dropped(sources: &[&Source]) -> Table<5> {
     table
 }
 
-fn banned(bans: &[Banned]) -> Table<7> {
+fn banned(bans: &[Banned]) -> Table<8> {
     let mut table = Table::new([
         ("BANNED", Side::Left),
         ("SINCE", Side::Left),
@@ -125,6 +126,7 @@ fn banned(bans: &[Banned]) -> Table<7> {
         ("CONTACTS", Side::Right),
         ("FAILED", Side::Right),
         ("SCORE", Side::Right),
+        ("TOOL", Side::Left),
     ]);
     for ban in bans {
         let [contacts, failed, _] = ban.contacts;
@@ -136,6 +138,7 @@ fn banned(bans: &[Banned]) -> Table<7> {
             contacts.to_string(),
             failed.to_string(),
             format!("{:.2}", score(ban)),
+            ban.mark.signature().map_or("-", Signature::name).to_owned(),
         ]);
     }
     table
@@ -246,6 +249,7 @@ enum Line {
         seconds: u32,
         contact: &'static str,
         cause: &'static str,
+        tool: Option<&'static str>,
         contacts: u16,
         failed: u16,
         answered: u16,
@@ -306,6 +310,7 @@ impl Line {
             seconds: ban.seconds,
             contact: ban.kind.name(),
             cause: ban.cause.name(),
+            tool: ban.mark.signature().map(Signature::name),
             contacts,
             failed,
             answered,
@@ -361,8 +366,8 @@ in-connection  pass          1     60
 SOURCE     DROPPED  FIRST                        LAST                         CAUSES
 192.0.2.1        2  1970-01-01T00:00:01.000000Z  1970-01-01T00:00:02.500000Z  tcp-null 1, tcp-xmas 1
 
-BANNED     SINCE                        SECONDS  LAST CONTACT       CONTACTS  FAILED  SCORE
-192.0.2.1  1970-01-01T00:00:02.500000Z      600  forged (tcp-xmas)         3       2   6.93
+BANNED     SINCE                        SECONDS  LAST CONTACT       CONTACTS  FAILED  SCORE  TOOL
+192.0.2.1  1970-01-01T00:00:02.500000Z      600  forged (tcp-xmas)         3       2   6.93  -
 
 CONVERSATION   WITH             SINCE                        WOULD HAVE LOST
 192.0.2.2:443  192.0.2.1:40000  1970-01-01T00:00:02.500000Z  tcp-xmas 1
@@ -382,7 +387,7 @@ conversations would have lost 1 packets
 {"kind":"total","action":"drop","packets":2,"bytes":108}
 {"kind":"total","action":"pass","packets":1,"bytes":60}
 {"kind":"source","source":"192.0.2.1","dropped":2,"causes":{"tcp-null":1,"tcp-xmas":1},"first":"1970-01-01T00:00:01.000000Z","last":"1970-01-01T00:00:02.500000Z"}
-{"kind":"ban","source":"192.0.2.1","since":"1970-01-01T00:00:02.500000Z","seconds":600,"contact":"forged","cause":"tcp-xmas","contacts":3,"failed":2,"answered":1,"score":6.931640625}
+{"kind":"ban","source":"192.0.2.1","since":"1970-01-01T00:00:02.500000Z","seconds":600,"contact":"forged","cause":"tcp-xmas","tool":null,"contacts":3,"failed":2,"answered":1,"score":6.931640625}
 {"kind":"loss","remote":"192.0.2.1","remote_port":40000,"local":"192.0.2.2","local_port":443,"since":"1970-01-01T00:00:02.500000Z","causes":{"tcp-xmas":1}}
 {"kind":"capture","packets":6,"left":1,"unasked":2,"within":0,"unsupported":0,"other_drops":0,"other_bans":0,"unbanned":0,"other_losses":0,"first":"1970-01-01T00:00:01.000000Z","last":"1970-01-01T00:00:02.500000Z","kernel_alike":null,"kernel_unshown":null}
 "#;

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use scanguard_common::ban::Ban;
+use scanguard_common::classify::signature::{Label, Signature};
 use scanguard_common::evidence::{Kind, Source};
 use scanguard_common::time::Seconds;
 use serde::Serialize;
@@ -36,7 +37,7 @@ struct Line {
     failed: Option<u16>,
     answered: Option<u16>,
     kind: Option<&'static str>,
-    label: Option<u8>,
+    tool: Option<&'static str>,
     banned_until: Option<String>,
 }
 
@@ -83,7 +84,7 @@ impl Line {
             failed,
             answered,
             kind: last_kind.filter(|kind| *kind != Kind::Asked).map(Kind::name),
-            label: label.filter(|label| *label != 0),
+            tool: label.and_then(Label::signature).map(Signature::name),
             banned_until: ban.map(|ban| dated(ban.until())).transpose()?,
         })
     }
@@ -101,7 +102,7 @@ impl Show for Sources {
             ("FAILED", Side::Right),
             ("ANSWERED", Side::Right),
             ("KIND", Side::Left),
-            ("LABEL", Side::Left),
+            ("TOOL", Side::Left),
             ("BANNED-UNTIL", Side::Left),
         ]);
         let number = |number: Option<u16>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
@@ -117,7 +118,7 @@ impl Show for Sources {
                 number(line.failed),
                 number(line.answered),
                 line.kind.unwrap_or("-").to_owned(),
-                number(line.label.map(u16::from)),
+                line.tool.unwrap_or("-").to_owned(),
                 text(&line.banned_until),
             ]);
         }
@@ -152,7 +153,7 @@ mod tests {
             failed: Some(2),
             answered: Some(1),
             kind: Some("closed"),
-            label: None,
+            tool: None,
             banned_until: None,
         };
         let banned = Line {
@@ -165,7 +166,7 @@ mod tests {
             failed: None,
             answered: None,
             kind: Some("signature"),
-            label: Some(3),
+            tool: Some("nmap-ack"),
             banned_until: date(),
         };
         let incidents = Incidents::new(&[], Seconds(0), dated).expect("nothing is written");
@@ -175,17 +176,17 @@ mod tests {
     #[test]
     fn each_source_is_one_line() {
         let expected = "\
-SOURCE         SINCE                 LAST                  SCORE    OF  CONTACTS  FAILED  ANSWERED  KIND       LABEL  BANNED-UNTIL
-2001:db8::/64  -                     -                      0.00  4.97         -       -         -  signature  3      2024-02-29T12:34:56Z
-192.0.2.7      2024-02-29T12:34:56Z  2024-02-29T12:34:56Z   2.00  4.97         3       2         1  closed     -      -
+SOURCE         SINCE                 LAST                  SCORE    OF  CONTACTS  FAILED  ANSWERED  KIND       TOOL      BANNED-UNTIL
+2001:db8::/64  -                     -                      0.00  4.97         -       -         -  signature  nmap-ack  2024-02-29T12:34:56Z
+192.0.2.7      2024-02-29T12:34:56Z  2024-02-29T12:34:56Z   2.00  4.97         3       2         1  closed     -         -
 ";
         assert_eq!(shown(&sources(), false), expected);
     }
 
     #[test]
     fn json_has_every_field() {
-        let expected = r#"{"source":"2001:db8::/64","since":null,"last":null,"score":0.0,"threshold":4.97,"contacts":null,"failed":null,"answered":null,"kind":"signature","label":3,"banned_until":"2024-02-29T12:34:56Z"}
-{"source":"192.0.2.7","since":"2024-02-29T12:34:56Z","last":"2024-02-29T12:34:56Z","score":2.0,"threshold":4.97,"contacts":3,"failed":2,"answered":1,"kind":"closed","label":null,"banned_until":null}
+        let expected = r#"{"source":"2001:db8::/64","since":null,"last":null,"score":0.0,"threshold":4.97,"contacts":null,"failed":null,"answered":null,"kind":"signature","tool":"nmap-ack","banned_until":"2024-02-29T12:34:56Z"}
+{"source":"192.0.2.7","since":"2024-02-29T12:34:56Z","last":"2024-02-29T12:34:56Z","score":2.0,"threshold":4.97,"contacts":3,"failed":2,"answered":1,"kind":"closed","tool":null,"banned_until":null}
 "#;
         assert_eq!(shown(&sources(), true), expected);
     }

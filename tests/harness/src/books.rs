@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use scanguard_common::ban::Ban;
-use scanguard_common::cause::Cause;
-use scanguard_common::evidence::{Contact, Entry, Kind, Knock, Source, Tables, Trail, Verdict, witness};
+use scanguard_common::evidence::{Contact, Entry, Knock, Source, Tables, Trail, Verdict, witness};
 use scanguard_common::incident::{Attempt, Past, Target, Targets, attempt};
 use scanguard_common::key::{Address, spread, spread_port};
+use scanguard_common::mark::Reason;
 use scanguard_common::parse::Packet;
 use scanguard_common::policy::Judgement;
 use scanguard_common::schema::DOOR_PLACES;
@@ -67,14 +67,14 @@ impl Books {
         witness(self, contact, &rules)
     }
 
-    /// Takes in what the cause of a packet says of its source; `None` where it says nothing.
-    pub fn judge(&mut self, packet: &Packet, cause: Cause, now: Seconds) -> Option<Verdict> {
-        let kind = Kind::of(cause)?;
+    /// Takes in what the reason for which a packet passes or is dropped says of its source; `None` where it says nothing.
+    pub fn judge(&mut self, packet: &Packet, reason: &Reason, now: Seconds) -> Option<Verdict> {
+        let kind = reason.kind()?;
         let port = packet.transport.ports.destination.0;
         let spread = spread_port(packet.destination, packet.transport.protocol.0, port, self.seed);
         let [k0, k1, k2, k3, ..] = spread.to_le_bytes();
         let key = u32::from_le_bytes([k0, k1, k2, k3]);
-        let verdict = self.witness(&Contact::new(packet, (kind, cause, 0), key, now));
+        let verdict = self.witness(&Contact::new(packet, kind, reason, key, now));
         if kind.is_held_against() {
             self.attempt(&Attempt::new(packet, matches!(verdict, Verdict::Banned(_)), now));
         }

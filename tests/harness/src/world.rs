@@ -5,9 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use scanguard_common::cause::Cause;
+use scanguard_common::classify::signature::{Ballot, Knowledge, Label, Left};
 use scanguard_common::decide::decide;
 use scanguard_common::flow::{Destination, Lookups, Socket, station};
-use scanguard_common::key::Address;
+use scanguard_common::key::{Address, spread};
+use scanguard_common::mark::{self, Reason};
 use scanguard_common::parse::link::{self, MacAddress};
 use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::parse::transport::Port;
@@ -43,6 +45,7 @@ pub struct World {
     is_silent_to_pings: bool,
     now: Cell<Nanos>,
     strays: RefCell<HashMap<Address, Budget>>,
+    traces: RefCell<Traces>,
 }
 
 impl World {
@@ -68,6 +71,7 @@ impl World {
             is_silent_to_pings: false,
             now: Cell::new(Nanos(0)),
             strays: RefCell::new(HashMap::new()),
+            traces: RefCell::default(),
         }
     }
 
@@ -192,10 +196,50 @@ impl World {
 
     /// Judges one frame as the program in the kernel would.
     pub fn judge(&self, frame: &[u8]) -> Cause {
+        self.reason(frame).cause
+    }
+
+    /// The same, and whose mark the frame bears.
+    pub fn reason(&self, frame: &[u8]) -> Reason {
         match parse(frame) {
-            Ok(packet) => decide(&packet, &Asked { world: self, frame }),
-            Err(cause) => cause,
+            Ok(packet) => {
+                let asked = Asked { world: self, frame };
+                let cause = decide(&packet, &asked);
+                let mark = if mark::knocks(cause) {
+                    mark::find(frame, &packet, &mut *self.traces.borrow_mut())
+                } else {
+                    Label::NONE
+                };
+                mark::settle(cause, mark, &packet, &asked)
+            }
+            Err(cause) => Reason::of(cause),
         }
+    }
+}
+
+/// What sources left behind, each in a place of its own.
+#[derive(Debug, Default)]
+struct Traces {
+    left: HashMap<u64, Left>,
+    ballots: HashMap<u64, Ballot>,
+}
+
+impl mark::Traces for Traces {
+    /// Nothing needs to be hidden: two sources share a place once in 2⁶⁴.
+    fn spread(&self, address: Address) -> u64 {
+        spread(address, 0)
+    }
+
+    fn left(&mut self, spread: u64) -> Option<&mut Left> {
+        Some(self.left.entry(spread).or_default())
+    }
+
+    fn ballot(&mut self, spread: u64) -> Option<&mut Ballot> {
+        Some(self.ballots.entry(spread).or_default())
+    }
+
+    fn knowledge(&self) -> Knowledge {
+        Knowledge::default()
     }
 }
 

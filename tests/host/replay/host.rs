@@ -12,7 +12,8 @@ const OWN: IpAddr = IpAddr::V4(GUARDED_V4);
 
 /// A segment from outside.
 fn arrives(from: u16, to: u16, flags: &str, sequence: u32) -> (u64, Vec<u8>) {
-    (1, Frame::between(OUT, OWN).tcp(from, to).flags(flags).seq(sequence).build())
+    let segment = Frame::between(OUT, OWN).tcp(from, to).flags(flags).seq(sequence);
+    (1, if flags == "S" { segment.linux_options() } else { segment }.build())
 }
 
 /// A segment of the host.
@@ -180,13 +181,15 @@ fn a_udp_port_that_answers_is_bound_until_it_is_refused() {
 
 /// Six closed ports at once: the fifth is one too many for a balanced judgement.
 fn closed_ports_of_one_source() -> Vec<(u64, Vec<u8>)> {
-    (100..106).flat_map(|port| [arrives(40_000, port, "S", 7), leaves(port, 40_000, "RA", 0)]).collect()
+    (100..106)
+        .flat_map(|port| [arrives(40_000, port, "S", 7_000 * u32::from(port)), leaves(port, 40_000, "RA", 0)])
+        .collect()
 }
 
 #[test]
 fn a_ban_refuses_new_contacts_for_ten_minutes_and_nothing_else() {
     let old = [arrives(50_000, 80, "PA", 7), leaves(80, 50_000, "PA", 9)];
-    let new = |port| [arrives(50_001, port, "S", 7), leaves(port, 50_001, "SA", 9)];
+    let new = |port| [arrives(50_001, port, "S", 7_000 * u32::from(port)), leaves(port, 50_001, "SA", 9)];
     let mut frames: Vec<_> = old.iter().cloned().chain(closed_ports_of_one_source()).collect();
     frames.extend(old);
     frames.extend(new(81).into_iter().chain(new(443)));

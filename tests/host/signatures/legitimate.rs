@@ -9,24 +9,7 @@ use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::parse::{Packet, parse};
 
 use super::capture::{captures, folder, frames, name};
-
-/// Certain marks in captures that were filed as legitimate: what scanners and test suites wrote into them.
-const EXCEPTIONS: [(&str, Signature, usize, &str); 4] = [
-    ("syncookies-under-flood", Signature::Hping, 137, "the flood is made with hping3"),
-    (
-        "slips__test19-malicious-ssh-malicious-ssh-bruteforce",
-        Signature::NmapSyn,
-        1,
-        "one probe of nmap among the connections of an attack",
-    ),
-    (
-        "maltrail__clean_tcp",
-        Signature::SynWithAcknowledgement,
-        20,
-        "no stack wrote these, but a script: sequence and acknowledgement number are 1",
-    ),
-    ("nDPI__ajp", Signature::RepeatedSequence, 1, "one connection, written down twice with another port"),
-];
+use crate::handmade::MARKS;
 
 #[test]
 fn nothing_legitimate_from_the_laboratory_has_a_certain_mark() -> Result<()> {
@@ -55,7 +38,7 @@ fn nothing_has_a_certain_mark(below: &str) -> Result<()> {
         .filter(|(signature, _)| signature.confidence() == Confidence::Certain)
         .flat_map(|(signature, files)| files.iter().map(|(file, hits)| (file.clone(), *signature, *hits)))
         .collect();
-    for (file, signature, hits, why) in EXCEPTIONS {
+    for (file, signature, hits, why) in MARKS {
         if let Some(place) = found.iter().position(|hit| *hit == (file.to_owned(), signature, hits)) {
             println!("{file}: {hits} of {} excepted, because {why}", signature.name());
             found.swap_remove(place);

@@ -5,7 +5,7 @@ use scanguard_common::classify::signature::Signature::{
     NmapSystemProbe, Sx, SynMssOnly, SynWithAcknowledgement, SynWithoutOptions, Unicornscan,
     UrgentPointerInSyn, WideWindowFragmentable, ZmapOld, ZmapTimestamp, ZmapWindows,
 };
-use scanguard_common::classify::signature::{Confidence, Knowledge};
+use scanguard_common::classify::signature::{Ballot, Confidence, Knowledge};
 use scanguard_harness::{GUARDED_V4, Ip, Tcp};
 
 use super::{fragmentable, mark, mark_to, v6, whole};
@@ -77,7 +77,8 @@ fn masscans_identification_is_computed_from_the_address_that_it_scans() {
     let small = |constant| packet(constant).flags("S").window(1025).options(&LINUX);
     let public = [198, 51, 100, 7];
     let told = Knowledge { public: [0, u32::from_be_bytes(public), 0, 0], ..Knowledge::default() };
-    let learned = Knowledge { learned: Some(low_half(public)), ..Knowledge::default() };
+    let elected = (0..3).fold(Ballot::default(), |ballot, source| ballot.after(low_half(public), source));
+    let learned = Knowledge { learned: elected, ..Knowledge::default() };
 
     expect(&small(own), MasscanIdentification);
     expect(&small(own ^ 1), None);

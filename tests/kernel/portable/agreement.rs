@@ -10,6 +10,7 @@ use aya::{Ebpf, EbpfLoader, Pod};
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::count::{self, CAUSES_PER_INTERFACE};
 use scanguard_common::key::Address;
+use scanguard_common::mark::Reason;
 use scanguard_common::parse::link::MacAddress;
 use scanguard_common::parse::parse;
 use scanguard_common::policy::Policy;
@@ -163,13 +164,15 @@ impl Kernel {
         Ok(Kernel { ebpf, frames: 0 })
     }
 
-    /// Runs the program on one frame and demands the model's action, and its cause counted once, with its bytes.
-    pub(super) fn judge_like(&mut self, world: &World, frame: &[u8]) -> Result<()> {
+    /// Runs the program on one frame and demands the model's action, and its cause counted once, with its bytes. Returns
+    /// the model's reason: it learns from each frame, so that it is asked once.
+    pub(super) fn judge_like(&mut self, world: &World, frame: &[u8]) -> Result<Reason> {
         if let Ok(packet) = parse(frame) {
             world.set_budget(packet.sender(), self.budget(packet.sender().words())?);
         }
         world.set_now(now()?);
-        let expected = world.judge(frame);
+        let reason = world.reason(frame);
+        let expected = reason.cause;
         let before = [self.counted(expected)?, self.counted(Cause::Stray)?];
         let action = self.run(frame)?;
         self.frames += 1;
@@ -183,7 +186,7 @@ impl Kernel {
             expected
         };
         ensure!(action == settled.action(), "the kernel did {action:?} for {}", settled.name());
-        Ok(())
+        Ok(reason)
     }
 
     pub(super) fn counted_nothing_else(&self) -> Result<()> {

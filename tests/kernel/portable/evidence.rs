@@ -83,9 +83,8 @@ fn agree_on(frames: impl Iterator<Item = Vec<u8>> + Send, preset: Preset) -> Res
 
 /// Demands the model's verdict on a frame, and its record and ban of the source. Returns whom it banned.
 fn judge_like(kernel: &mut Kernel, world: &World, books: &mut Books, frame: &[u8]) -> Result<Option<IpAddr>> {
-    let cause = world.judge(frame);
     let before = Seconds::of(now()?);
-    kernel.judge_like(world, frame)?;
+    let reason = kernel.judge_like(world, frame)?;
     let after = Seconds::of(now()?);
     let Ok(packet) = parse(frame) else { return Ok(None) };
     let source = packet.sender();
@@ -94,9 +93,9 @@ fn judge_like(kernel: &mut Kernel, world: &World, books: &mut Books, frame: &[u8
     let target: Option<Target> = kernel.record("TARGETS", packet.destination)?;
     // Where the second changed meanwhile, nobody knows in which of the two the program judged.
     let mut later = (after != before).then(|| books.clone());
-    let mut verdict = books.judge(&packet, cause, before);
+    let mut verdict = books.judge(&packet, &reason, before);
     if let Some(later) = later.as_mut() {
-        let theirs = later.judge(&packet, cause, after);
+        let theirs = later.judge(&packet, &reason, after);
         let ours =
             (books.known(source).copied(), books.ban(source), books.target(packet.destination).copied());
         if ours != (record, ban, target) {

@@ -113,24 +113,24 @@ mod tests {
 
     #[test]
     fn a_scan_that_learns_something_is_named() {
-        let seen = "after attach, -sS saw port 3306 as closed";
-        assert_eq!(broken(|evidence| see(&mut evidence.after, 'S', 3306, PortState::Closed)), seen);
-        let seen = "after attach, -sN saw port 80 as unfiltered";
-        assert_eq!(broken(|evidence| see(&mut evidence.after, 'N', 80, PortState::Unfiltered)), seen);
-        let seen = "after attach, -sN told port 22 from port 8080";
-        assert_eq!(broken(|evidence| see(&mut evidence.after, 'N', 8080, PortState::Filtered)), seen);
+        let seen = "after attach, -sT saw port 3306 as closed";
+        assert_eq!(broken(|evidence| see(&mut evidence.after, 'T', 3306, PortState::Closed)), seen);
+        let seen = "after attach, -sS saw port 80 as unfiltered";
+        assert_eq!(broken(|evidence| see(&mut evidence.after, 'S', 80, PortState::Unfiltered)), seen);
+        let seen = "after attach, -sS told port 22 from port 8080";
+        assert_eq!(broken(|evidence| see(&mut evidence.after, 'S', 8080, PortState::Filtered)), seen);
     }
 
     #[test]
     fn a_service_that_is_not_seen_is_named() {
-        let seen = "after attach, -sS saw port 443 as filtered";
-        assert_eq!(broken(|evidence| see(&mut evidence.after, 'S', 443, PortState::Filtered)), seen);
+        let seen = "after attach, -sT saw port 443 as filtered";
+        assert_eq!(broken(|evidence| see(&mut evidence.after, 'T', 443, PortState::Filtered)), seen);
     }
 
     #[test]
     fn a_scan_that_was_silent_from_the_beginning_shows_nothing() {
-        let seen = "before attach, -sN heard nothing from closed ports";
-        assert_eq!(broken(|evidence| see(&mut evidence.before, 'N', 25, PortState::OpenOrFiltered)), seen);
+        let seen = "before attach, -sS heard nothing from closed ports";
+        assert_eq!(broken(|evidence| see(&mut evidence.before, 'S', 25, PortState::OpenOrFiltered)), seen);
     }
 
     #[test]

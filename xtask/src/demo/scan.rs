@@ -12,13 +12,13 @@ pub(crate) struct Kind {
     /// What comes after `-s`.
     pub(crate) letter: char,
     pub(crate) name: &'static str,
-    /// Whether it asks for a connection as any client does: then a published port answers.
+    /// Whether it asks for a connection as any client does, by the system's own stack: then an open port answers.
     pub(crate) knocks: bool,
 }
 
 /// All of them.
 pub(crate) const KINDS: [Kind; 8] = [
-    Kind { letter: 'S', name: "SYN", knocks: true },
+    Kind { letter: 'S', name: "SYN", knocks: false },
     Kind { letter: 'T', name: "connect", knocks: true },
     Kind { letter: 'N', name: "NULL", knocks: false },
     Kind { letter: 'F', name: "FIN", knocks: false },

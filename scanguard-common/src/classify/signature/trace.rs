@@ -94,6 +94,9 @@ impl Trace {
         }
     }
 
+    /// Nothing: there was no packet.
+    const NONE: Trace = Trace { last: 0, remainder: 0, constant: 0, hop_limit: 0, marks: 0 };
+
     fn sequence(self) -> u32 {
         (self.last >> 32) as u32
     }
@@ -130,5 +133,28 @@ impl Trace {
 
     fn are_fragmentable(self, earlier: Trace) -> bool {
         self.marks & earlier.marks & Trace::FRAGMENTABLE != 0
+    }
+}
+
+/// What the last packet of one of many sources leaves behind: they share a place, in which each replaces the other.
+///
+/// A source of which nothing is left is in no danger, because nothing but two packets of its own can show anything.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// The spread of the source that was here last.
+    source: u64,
+    trace: Trace,
+}
+
+const _: () = assert!(size_of::<Left>() == 24);
+
+impl Left {
+    /// Compares one more packet of the source of this spread with the last that was here, if that was the same one's.
+    pub fn compare(&mut self, source: u64, packet: &Packet, traits: &Traits) -> Option<Signature> {
+        let last = if self.source == source { self.trace } else { Trace::NONE };
+        let (next, signature) = last.next(packet, traits);
+        *self = Left { source, trace: next };
+        signature
     }
 }

@@ -15,8 +15,8 @@ pub const PUBLIC_ADDRESSES: usize = 4;
 pub struct Knowledge {
     /// IPv4 addresses by which others reach this host, other than its own, as numbers; 0 where there is none.
     pub public: [u32; PUBLIC_ADDRESSES],
-    /// The low half of such an address, where it was [learned](Ballot).
-    pub learned: Option<u16>,
+    /// What was learned of such an address.
+    pub learned: Ballot,
     /// The time of day in seconds since 1970; 0 where it is not known.
     pub unix_seconds: u32,
 }
@@ -32,7 +32,7 @@ impl Knowledge {
         let constant = u32::from(constant);
         let is_low_half_of = |address: u32| address != 0 && address & 0xffff == constant;
         is_low_half_of(destination(packet))
-            || self.learned.map(u32::from) == Some(constant)
+            || self.learned.elected().map(u32::from) == Some(constant)
             || self.public.iter().copied().any(is_low_half_of)
     }
 

@@ -1,5 +1,6 @@
 //! What the engine is told when it asks about one packet, for the kernel to be told the same.
 
+use scanguard_common::classify::signature::Left;
 use scanguard_common::flow::Socket;
 use scanguard_common::key::Address;
 use scanguard_common::speech::Flow;
@@ -28,6 +29,8 @@ pub(in crate::replay) struct Scene {
     pub(in crate::replay) is_learning: bool,
     /// Whether the port was refused a moment ago.
     pub(in crate::replay) was_refused: bool,
+    /// Which place the source leaves something behind in, and what is there; none where the frame was not understood.
+    pub(in crate::replay) left: Option<(u32, Left)>,
     /// When the budgets are whole again.
     pub(in crate::replay) strays: Option<u64>,
     pub(in crate::replay) resets: Option<u64>,

@@ -29,8 +29,8 @@ impl Tcp {
             ip,
             source,
             destination,
-            // Numbers no scanner is known for.
-            seq: 0x5eed_1234,
+            // Another one for other ports, as stacks choose it (RFC 6528), and none that a scanner is known for.
+            seq: (u32::from(source) << 16 | u32::from(destination)).wrapping_mul(0x9e37_79b1) ^ 0x5eed_1234,
             ack: 0,
             flags: 0,
             window: 64_240,
@@ -99,6 +99,13 @@ impl Tcp {
         self.options = bytes.to_vec();
         self.options.resize(bytes.len().next_multiple_of(4), 0);
         self
+    }
+
+    /// Sets the options that today's Linux writes into a SYN.
+    pub fn linux_options(self) -> Self {
+        const MSS_SACK_TIMESTAMPS_SCALE: [u8; 20] =
+            [2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0x5e, 0xed, 0x12, 0x34, 0, 0, 0, 0, 1, 3, 3, 7];
+        self.options(&MSS_SACK_TIMESTAMPS_SCALE)
     }
 
     /// Sets the payload.

@@ -1,0 +1,148 @@
+//! Step 4, decide, goes on for those who knock: whether a tool wrote the packet, which then dies.
+//!
+//! Signatures belong to [`classify`](crate::classify), but what is a mark depends on what a packet is to this host, and
+//! most packets need not be looked at: those of connections, and those that nobody answers.
+
+use crate::cause::{Action, Cause};
+use crate::classify::flags::TcpFlags;
+use crate::classify::signature::{
+    Ballot, Knowledge, Label, Left, Signature, Traits, masscan_constant, recognise,
+};
+use crate::decide::{Mercy, mercy};
+use crate::evidence::Kind;
+use crate::flow::Lookups;
+use crate::frame::Frame;
+use crate::key::Address;
+use crate::parse::Packet;
+use crate::parse::network::IpProtocol;
+
+/// Why a packet passes or is dropped, and whose mark it bears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// Why.
+    pub cause: Cause,
+    /// Whose mark; none also where nobody looked for one.
+    pub mark: Label,
+}
+
+impl Reason {
+    /// For this cause, of a packet without a mark.
+    pub fn of(cause: Cause) -> Reason {
+        Reason { cause, mark: Label::NONE }
+    }
+
+    /// What it says of the packet's source; `None` where it says nothing.
+    pub fn kind(&self) -> Option<Kind> {
+        if self.mark.is_certain() { Some(Kind::Signature) } else { Kind::of(self.cause) }
+    }
+}
+
+/// What earlier packets left behind, and what is known of this host.
+pub trait Traces {
+    /// The spread of an address, which chooses its places.
+    fn spread(&self, address: Address) -> u64;
+
+    /// The place where sources of this spread leave something behind.
+    fn left(&mut self, spread: u64) -> Option<&mut Left>;
+
+    /// The place where it is learned as which address the destination of this spread is scanned.
+    fn ballot(&mut self, spread: u64) -> Option<&mut Ballot>;
+
+    /// What is known beside the packet, but for what [`ballot`](Self::ballot) holds.
+    fn knowledge(&self) -> Knowledge;
+}
+
+/// Looks for the mark of a tool in a packet that [`knocks`].
+#[inline(always)] // one frame on the BPF stack less than a call
+pub fn find<F: Frame + ?Sized, T: Traces>(frame: &F, packet: &Packet, traces: &mut T) -> Label {
+    let traits = Traits::read(frame, packet);
+    let alone = look(frame, packet, &traits, traces);
+    if Label::from(alone).is_certain() {
+        return alone.into();
+    }
+    let together = compare(packet, &traits, traces);
+    if Label::from(together).is_certain() { together.into() } else { alone.or(together).into() }
+}
+
+/// Whether what passes or is dropped for this cause may have been written by a tool that gives itself away: what opens
+/// something, and what belongs to nothing.
+///
+/// Not what no socket is asked about: a flag that is impossible says enough, and should die as cheaply as it does.
+pub fn knocks(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::NewConnection
+            | Cause::RecentPort
+            | Cause::UnprovenPort
+            | Cause::ClosedPort
+            | Cause::DecoyPort
+            | Cause::Stray
+            | Cause::StrayFlood
+            | Cause::AckProbe
+            | Cause::MaimonProbe
+            | Cause::FinProbe
+            | Cause::SynAckProbe
+    )
+}
+
+/// What the packet shows by itself.
+fn look<F: Frame + ?Sized, T: Traces>(
+    frame: &F,
+    packet: &Packet,
+    traits: &Traits,
+    traces: &mut T,
+) -> Option<Signature> {
+    let mut knowledge = traces.knowledge();
+    if traits.fragmentable {
+        let place = traces.spread(packet.destination);
+        if let Some(ballot) = traces.ballot(place) {
+            knowledge.learned = *ballot;
+        }
+    }
+    let signature = recognise(frame, packet, traits, &knowledge);
+    if matches!(signature, Some(Signature::MasscanOld | Signature::MasscanNew))
+        && let Some(constant) = masscan_constant(packet, traits)
+    {
+        vote(packet, constant, traces);
+    }
+    signature
+}
+
+/// Learns from a packet that masscan wrote as which address this host is scanned.
+fn vote<T: Traces>(packet: &Packet, constant: u16, traces: &mut T) {
+    let (source, destination) = (traces.spread(packet.sender()), traces.spread(packet.destination));
+    if let Some(ballot) = traces.ballot(destination) {
+        *ballot = ballot.after(constant, source);
+    }
+}
+
+/// What it shows together with the last one of its source.
+///
+/// SYN/ACKs are left out: a host that answers forged SYNs in our name may well use one number for all.
+fn compare<T: Traces>(packet: &Packet, traits: &Traits, traces: &mut T) -> Option<Signature> {
+    let accepts = packet.transport.segment.flags.has(TcpFlags::SYN | TcpFlags::ACK);
+    if packet.transport.protocol != IpProtocol::TCP || accepts {
+        return None;
+    }
+    let spread = traces.spread(packet.source);
+    traces.left(spread)?.compare(spread, packet, traits)
+}
+
+/// Settles what becomes of a packet that was decided about, by the mark that it bears.
+///
+/// Whatever was to be dropped keeps the cause for which it is. What was to pass dies by a certain mark, unless it is for
+/// a port that is published for everybody, which learns nothing that is not known, or something else speaks for it: then
+/// it is as good as without a mark.
+pub fn settle<L: Lookups>(cause: Cause, mark: Label, packet: &Packet, lookups: &L) -> Reason {
+    match cause.action() {
+        Action::Pass if mark.is_certain() && !is_published(packet, lookups) => match mercy(packet, lookups) {
+            Mercy::Passes(cause) => Reason::of(cause),
+            Mercy::Doubt | Mercy::None => Reason { cause: Cause::ToolSignature, mark },
+        },
+        Action::Pass | Action::Drop => Reason { cause, mark },
+    }
+}
+
+fn is_published<L: Lookups>(packet: &Packet, lookups: &L) -> bool {
+    lookups.port_rule(packet).is_public(packet.transport.protocol)
+}

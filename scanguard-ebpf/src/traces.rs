@@ -1,0 +1,68 @@
+//! Whose marks packets bear: what earlier ones left behind, and what is known of this host.
+
+use aya_ebpf::bindings::xdp_md;
+use aya_ebpf::programs::XdpContext;
+use scanguard_common::cause::Cause;
+use scanguard_common::classify::signature::{Ballot, Knowledge, Label, Left};
+use scanguard_common::key::{Address, spread};
+use scanguard_common::mark::{self, Traces};
+use scanguard_common::parse::Packet;
+use scanguard_common::schema::{BALLOTS, TRACE_PLACES};
+use scanguard_common::time::Seconds;
+
+use crate::frame::PacketMemory;
+use crate::lookup::now;
+use crate::maps;
+
+/// Looks for the mark of a tool in a packet that was decided about.
+#[inline(always)]
+pub(crate) fn find(ctx: &XdpContext, cause: Cause, packet: &Packet) -> Label {
+    if !mark::knocks(cause) {
+        return Label::NONE;
+    }
+    let Some(aside) = maps::ASIDE.get_ptr_mut(0) else { return Label::NONE };
+    // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
+    unsafe { aside.write(*packet) };
+    let [number, ..] = scanguard_mark(ctx.ctx).to_le_bytes();
+    Label::from_number(number)
+}
+
+/// The same as a global function, which the verifier reads once by itself and not again for each way that leads to it:
+/// so it takes nothing but the context.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn scanguard_mark(ctx: *mut xdp_md) -> u32 {
+    let Some(aside) = maps::ASIDE.get_ptr_mut(0) else { return 0 };
+    // SAFETY: as above.
+    let packet = unsafe { &*aside };
+    let frame = PacketMemory::incoming(&XdpContext::new(ctx));
+    u32::from(mark::find(&frame, packet, &mut Kept).number())
+}
+
+/// The maps in which they are kept.
+struct Kept;
+
+impl Traces for Kept {
+    fn spread(&self, address: Address) -> u64 {
+        spread(address, maps::HASH_SEED.load())
+    }
+
+    fn left(&mut self, spread: u64) -> Option<&mut Left> {
+        let place = u32::try_from(spread % u64::from(TRACE_PLACES)).unwrap_or_default();
+        let left = maps::TRACES.get_ptr_mut(place)?;
+        // SAFETY: a pointer from a map look-up is valid until the program ends. Another processor may write the record
+        // at the same time: it is integers only, and every mixture of two records is valid.
+        Some(unsafe { &mut *left })
+    }
+
+    fn ballot(&mut self, spread: u64) -> Option<&mut Ballot> {
+        let place = u32::try_from(spread % u64::from(BALLOTS)).unwrap_or_default();
+        let ballot = maps::BALLOTS.get_ptr_mut(place)?;
+        // SAFETY: as above.
+        Some(unsafe { &mut *ballot })
+    }
+
+    fn knowledge(&self) -> Knowledge {
+        maps::RULES.get(0).map_or_else(Knowledge::default, |rules| rules.knowledge(Seconds::of(now())))
+    }
+}
