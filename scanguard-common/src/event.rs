@@ -25,6 +25,11 @@ pub enum News {
     BansFull,
     /// So many sources came at once that some were forgotten before they could be told from scanners.
     Crowded,
+    /// Many sources share a scan of its destination, each of which does too little to be banned for it.
+    Shared {
+        /// How many they are so far, at the least.
+        sources: u32,
+    },
 }
 
 impl News {
@@ -36,6 +41,7 @@ impl News {
             News::Banned { seconds } => (1, seconds),
             News::BansFull => (2, 0),
             News::Crowded => (3, 0),
+            News::Shared { sources } => (4, sources),
         }
     }
 
@@ -45,6 +51,7 @@ impl News {
             1 => Some(News::Banned { seconds: number }),
             2 => Some(News::BansFull),
             3 => Some(News::Crowded),
+            4 => Some(News::Shared { sources: number }),
             _ => None,
         }
     }
@@ -294,9 +301,13 @@ mod tests {
 
     #[test]
     fn news_are_read_as_they_were_written() {
-        for news in
-            [News::Dropped { folded: 3 }, News::Banned { seconds: 600 }, News::BansFull, News::Crowded]
-        {
+        for news in [
+            News::Dropped { folded: 3 },
+            News::Banned { seconds: 600 },
+            News::BansFull,
+            News::Crowded,
+            News::Shared { sources: 16 },
+        ] {
             let (kind, number) = news.numbers();
             assert_eq!(News::from_numbers(kind, number), Some(news));
         }

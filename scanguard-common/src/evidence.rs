@@ -28,4 +28,4 @@ pub use pending::ANSWER_WITHIN;
 pub use quoted::name_quoted;
 pub use source::{REMEMBERED, Source};
 pub use trail::{Entry, TRAIL_LENGTH, Trail};
-pub use witness::{Contact, Tables, Trial, Verdict, witness};
+pub use witness::{Contact, Tables, Trial, Verdict, traces_a_route, witness};

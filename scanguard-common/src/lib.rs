@@ -18,7 +18,8 @@
 //! port is [`closed`].
 //!
 //! What either door has seen of a source's first contacts is [`evidence`] for it or against it. Enough of that is a
-//! [`ban`], which refuses new contacts and nothing else. What the operator chose is a [`policy`].
+//! [`ban`], which refuses new contacts and nothing else. What many sources do together, each too little for that, is an
+//! [`incident`]. What the operator chose is a [`policy`].
 //!
 //! Nothing here owns a clock, a map or a log. Time and lookups are arguments, so the very same code runs in
 //! the XDP program, in the tests and over a capture file.
@@ -49,6 +50,8 @@ pub mod mark;
 pub mod evidence;
 
 pub mod ban;
+
+pub mod incident;
 
 pub mod refusal;
 

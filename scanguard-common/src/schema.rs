@@ -22,6 +22,12 @@ pub const MAX_SOURCES: u32 = 65_536;
 /// Of how many sources the latest contacts are kept.
 pub const MAX_TRAILS: u32 = 8_192;
 
+/// Of how many destinations it is kept what is tried there.
+pub const MAX_TARGETS: u32 = 1_024;
+
+/// Of how many windows of time it is kept that a shared scan was recognised in them.
+pub const MAX_INCIDENTS: u32 = 1_024;
+
 /// How many sources are banned at once.
 pub const MAX_BANS: u32 = 65_536;
 

@@ -15,7 +15,7 @@ use scanguard_common::time::Seconds;
 use crate::lookup::{allows, now};
 use crate::{maps, report};
 
-/// Holds a packet against its source, or for it, and tells if that was enough for a ban.
+/// Holds a packet against its source, or for it, and tells if that was enough for a ban: whether it was.
 #[inline(never)] // as in `main`
 pub(crate) fn hold<C: EbpfContext>(
     ctx: &C,
@@ -23,8 +23,8 @@ pub(crate) fn hold<C: EbpfContext>(
     kind: Kind,
     reason: &Reason,
     packet: &Packet,
-) {
-    let Some(rules) = maps::RULES.get(0) else { return };
+) -> bool {
+    let Some(rules) = maps::RULES.get(0) else { return false };
     let ports = packet.transport.ports;
     let protocol = packet.transport.protocol.0;
     let spread = spread_port(packet.destination, protocol, ports.destination.0, maps::HASH_SEED.load());
@@ -32,18 +32,21 @@ pub(crate) fn hold<C: EbpfContext>(
     let key = u32::from_le_bytes([k0, k1, k2, k3]);
     let contact = Contact::new(packet, kind, reason, key, Seconds::of(now()));
     match witness(&mut Ledger, &contact, rules.judgement()) {
-        Verdict::Noted => {}
+        Verdict::Noted => false,
         Verdict::Displaced => {
             report::note(Note::Crowded);
             report::crowd(ctx, interface, reason, packet);
+            false
         }
         Verdict::Banned(seconds) => {
             report::note(Note::Banned);
             report::send(ctx, interface, reason, packet, News::Banned { seconds }.numbers());
+            true
         }
         Verdict::Full => {
             report::note(Note::BansFull);
             report::send(ctx, interface, reason, packet, News::BansFull.numbers());
+            false
         }
     }
 }

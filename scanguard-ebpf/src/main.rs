@@ -2,8 +2,8 @@
 //!
 //! The path of a packet is told in `scanguard_common`; this crate puts the kernel around it. [`frame`] reads
 //! packet memory, [`lookup`] answers the engine's questions from the kernel's tables and our [`maps`],
-//! [`act`] turns the cause into what is done, [`remember`] keeps what this side said, [`ledger`] what sources did, and
-//! [`report`] counts and tells. [`traces`] finds the marks of tools.
+//! [`act`] turns the cause into what is done, [`remember`] keeps what this side said, [`ledger`] what sources did,
+//! [`target`] what they did together, and [`report`] counts and tells. [`traces`] finds the marks of tools.
 
 #![no_std]
 #![no_main]
@@ -15,6 +15,7 @@ mod lookup;
 mod maps;
 mod remember;
 mod report;
+mod target;
 mod traces;
 mod verifier;
 
@@ -46,7 +47,10 @@ fn scanguard_in(ctx: XdpContext) -> u32 {
             let reason = mark::settle(cause, traces::find(&ctx, cause, &packet), &packet, &kernel);
             report::tell(&ctx, interface, &reason, &packet);
             if let Some(kind) = reason.kind() {
-                ledger::hold(&ctx, interface, kind, &reason, &packet);
+                let banned = ledger::hold(&ctx, interface, kind, &reason, &packet);
+                if kind.is_held_against() {
+                    target::attempt(&ctx, interface, &reason, &packet, banned);
+                }
             }
             reason.cause
         }
@@ -83,7 +87,10 @@ fn scanguard_out(ctx: TcContext) -> i32 {
                         quoted(&frame, &mut packet);
                     }
                     if let Some(kind) = reason.kind() {
-                        ledger::hold(&ctx, interface, kind, &reason, &packet);
+                        let banned = ledger::hold(&ctx, interface, kind, &reason, &packet);
+                        if kind.is_held_against() {
+                            target::attempt(&ctx, interface, &reason, &packet, banned);
+                        }
                     }
                     report::count(interface, cause, frame.length());
                     act::on_outgoing(cause)

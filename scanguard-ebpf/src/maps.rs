@@ -12,13 +12,15 @@ use scanguard_common::closed::Refused;
 use scanguard_common::count::{CAUSES_PER_INTERFACE, Notes, Tally};
 use scanguard_common::event::EventGate;
 use scanguard_common::evidence::{Knock, Source, Trail};
+use scanguard_common::incident::{Past, Target};
 use scanguard_common::parse::Packet;
 use scanguard_common::policy::PortRule;
 use scanguard_common::recall::Recalled;
 use scanguard_common::schema::{
     BALLOTS as BALLOT_PLACES, DOOR_PLACES, EVENT_GATES as GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS,
-    Interface, Listed, MAX_BANS, MAX_FLOWS, MAX_INTERFACES, MAX_PREFIXES, MAX_SOURCES, MAX_SPARED,
-    MAX_STRAY_SOURCES, MAX_TRAILS, PORTS, RECALL_PLACES, REFUSED_PLACES, Rules, TRACE_PLACES,
+    Interface, Listed, MAX_BANS, MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_PREFIXES, MAX_SOURCES,
+    MAX_SPARED, MAX_STRAY_SOURCES, MAX_TARGETS, MAX_TRAILS, PORTS, RECALL_PLACES, REFUSED_PLACES, Rules,
+    TRACE_PLACES,
 };
 use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
 use scanguard_common::stray::Budget;
@@ -57,6 +59,16 @@ pub(crate) static TRAILS: LruHashMap<AddressKey, Trail> = LruHashMap::with_max_e
 /// Sources that made one contact: place by hash of the source → who was there last. Written by the programs.
 #[map]
 pub(crate) static DOOR: Array<Knock> = Array::with_max_entries(DOOR_PLACES, 0);
+
+/// What is tried in vain: destination → record of the present window; those that were left alone longest are forgotten.
+/// Written by the programs.
+#[map]
+pub(crate) static TARGETS: LruHashMap<AddressKey, Target> = LruHashMap::with_max_entries(MAX_TARGETS, 0);
+
+/// Shared scans: destination and beginning → record of a past window in which one was recognised; the oldest are
+/// forgotten. Written by the programs, read by people.
+#[map]
+pub(crate) static INCIDENTS: LruHashMap<Past, Target> = LruHashMap::with_max_entries(MAX_INCIDENTS, 0);
 
 /// What the last packets of sources left behind, to compare the next ones with: place by hash of the source → the
 /// last's. Written by the programs.

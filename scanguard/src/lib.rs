@@ -33,6 +33,7 @@ mod filter;
 mod guard;
 mod guarded;
 mod health;
+mod incident;
 mod interface;
 mod kernel;
 mod lock;

@@ -1,5 +1,6 @@
 //! The pinned maps, typed. What each holds is told where they are made, in the eBPF program's `maps.rs`.
 
+mod incidents;
 mod list;
 mod shape;
 mod sources;
@@ -16,6 +17,7 @@ use scanguard_common::ban::Ban;
 use scanguard_common::cause::Cause;
 use scanguard_common::count::{self, Notes, Tally};
 use scanguard_common::evidence::{Source, Trail};
+use scanguard_common::incident::{Past, Target};
 use scanguard_common::policy::{Judgement, PortRule};
 use scanguard_common::schema::{Interface, InterfaceSlot, Listed, Rules};
 
@@ -38,6 +40,8 @@ const BANNED: &str = "BANNED";
 const SPARED: &str = "SPARED";
 const SOURCES: &str = "SOURCES";
 const TRAILS: &str = "TRAILS";
+const TARGETS: &str = "TARGETS";
+const INCIDENTS: &str = "INCIDENTS";
 const EVENTS: &str = "EVENTS";
 
 /// A record of the programs, as it lies in map memory.
@@ -63,6 +67,10 @@ unsafe impl Pod for Wire<Ban> {}
 unsafe impl Pod for Wire<Source> {}
 // SAFETY: as above.
 unsafe impl Pod for Wire<Trail> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<Target> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<Past> {}
 
 /// An address as a key: 16 bytes, IPv4 in its mapped form.
 type AddressKey = [u8; ADDRESS];
@@ -93,6 +101,8 @@ pub(crate) struct Maps {
     spared: HashMap<MapData, AddressKey, u32>,
     sources: HashMap<MapData, AddressKey, Wire<Source>>,
     trails: HashMap<MapData, AddressKey, Wire<Trail>>,
+    targets: HashMap<MapData, AddressKey, Wire<Target>>,
+    incidents: HashMap<MapData, Wire<Past>, Wire<Target>>,
 }
 
 impl Maps {
@@ -110,6 +120,8 @@ impl Maps {
             spared: open(pins, SPARED)?,
             sources: open(pins, SOURCES)?,
             trails: open(pins, TRAILS)?,
+            targets: open(pins, TARGETS)?,
+            incidents: open(pins, INCIDENTS)?,
         })
     }
 

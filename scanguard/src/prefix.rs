@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use scanguard_common::incident;
 use scanguard_common::key::{Address, MAPPED_PREFIX_BITS};
 
 use crate::error::Error;
@@ -69,6 +70,11 @@ impl Prefix {
     pub(crate) fn of_source(source: IpAddr) -> Prefix {
         let bits = if source.is_ipv4() { 32 } else { SOURCE_BITS };
         Prefix(IpNet::new_assert(source, bits).trunc())
+    }
+
+    /// A network that takes part in a shared scan.
+    pub(crate) fn of_share(share: incident::Prefix) -> Prefix {
+        Prefix(IpNet::new_assert(address(share.address().bytes()), share.bits()))
     }
 
     /// The source that this prefix is, or that its one address belongs to; `None` where it is wider.

@@ -33,6 +33,7 @@ use scanguard_common::speech::Flow;
 
 use crate::capture::{Capture, CapturedFrame, Damage, Record, Way};
 use crate::error::Error;
+use crate::incident;
 use foresight::Foresight;
 use host::Host;
 use kernel::Kernel;
@@ -87,6 +88,7 @@ impl Replay {
         };
         report.unsupported = capture.unsupported();
         report.blind = host.is_blind();
+        report.incidents = incident::merged(host.incidents());
         report.kernel = kernel.map(|kernel| kernel.judged());
         Ok(Outcome { report, damage })
     }

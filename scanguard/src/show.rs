@@ -5,6 +5,7 @@ pub(crate) mod banlist;
 pub(crate) mod check;
 pub(crate) mod event;
 pub(crate) mod evidence;
+pub(crate) mod incidents;
 mod replay;
 pub(crate) mod rules;
 mod score;

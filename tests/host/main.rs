@@ -6,6 +6,7 @@ mod flags;
 mod handmade;
 mod headers;
 mod hostile;
+mod incidents;
 mod questions;
 mod refusal;
 mod regressions;

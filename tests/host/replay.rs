@@ -5,6 +5,7 @@ mod ends;
 mod file;
 mod finding;
 mod host;
+mod incidents;
 mod probes;
 mod public;
 mod published;

@@ -16,6 +16,7 @@ use scanguard_common::ban::Ban;
 use scanguard_common::cause::Cause;
 use scanguard_common::count::{self, Tally};
 use scanguard_common::evidence::{Entry, Source, Trail};
+use scanguard_common::incident::Target;
 use scanguard_common::key::Address;
 use scanguard_common::policy::{Judgement, PortRule};
 use scanguard_common::schema::{Interface, InterfaceSlot, Rules};
@@ -138,6 +139,24 @@ impl<'a> Ledger<'a> {
             };
             fs::read_dir(MAPS)?.map(|entry| bytes(entry?)).collect()
         })
+    }
+
+    /// How many attempts there were at a destination in the present window, and at how many ports.
+    pub(crate) fn attempts_at(&self, destination: Ipv4Addr) -> Result<[u32; 2]> {
+        let target: Option<Target> = self.found("TARGETS", destination.into())?;
+        Ok(target.map_or([0; 2], |target| [target.attempts(), target.ports().estimate()]))
+    }
+
+    /// Has the window of a destination be older by so many seconds.
+    pub(crate) fn target_is_older(&self, destination: Ipv4Addr, seconds: u32) -> Result<()> {
+        let mut targets: HashMap<MapData, [u32; 4], [u8; size_of::<Target>()]> = self.open("TARGETS")?;
+        let mut record = targets.get(&key(destination.into()).words(), 0)?;
+        // It begins with the seconds of its first and of its last attempt.
+        for second in record.as_chunks_mut::<4>().0.iter_mut().take(2) {
+            *second =
+                (u32::from_ne_bytes(*second).checked_sub(seconds).context("before the start")?).to_ne_bytes();
+        }
+        Ok(targets.insert(key(destination.into()).words(), record, 0)?)
     }
 
     /// Judges by other rules from now on.

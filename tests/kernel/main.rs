@@ -16,6 +16,7 @@ mod events;
 mod flags;
 mod forgery;
 mod gateway;
+mod incidents;
 mod knocking;
 mod learned;
 mod legitimate;

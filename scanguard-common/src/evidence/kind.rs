@@ -71,6 +71,11 @@ impl Kind {
         }
     }
 
+    /// Whether the contact failed.
+    pub fn is_held_against(self) -> bool {
+        Weights::against(self) > 0
+    }
+
     /// What the cause of one packet says of its source; `None` where it says nothing.
     ///
     /// Backscatter (SYN/ACK, RST) and forged sources say nothing, because the source they name did not send them. Nor

@@ -215,6 +215,11 @@ impl Source {
         [self.contacts, self.failed, self.answered]
     }
 
+    /// How many first contacts failed.
+    pub fn failures(&self) -> u16 {
+        self.failed
+    }
+
     /// The most telling mark of a tool that it bore.
     pub fn label(&self) -> Label {
         Label::from_number(self.label)

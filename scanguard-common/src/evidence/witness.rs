@@ -55,12 +55,12 @@ impl Contact {
             mark,
         }
     }
+}
 
-    /// Whether it is for a port by which the way to this host is traced: traceroute sends to another one each time, from
-    /// 33434 on, which IANA has assigned to it, and tracepath from 44444 on. It wants them to be closed.
-    fn traces_a_route(&self) -> bool {
-        self.protocol == IpProtocol::UDP.0 && matches!(self.trial.port, 33_434..=33_534 | 44_444..=44_544)
-    }
+/// Whether a contact is for a port by which the way to this host is traced: traceroute sends to another one each time, from
+/// 33434 on, which IANA has assigned to it, and tracepath from 44444 on. It wants them to be closed.
+pub fn traces_a_route(protocol: u8, port: u16) -> bool {
+    protocol == IpProtocol::UDP.0 && matches!(port, 33_434..=33_534 | 44_444..=44_544)
 }
 
 /// Where evidence is kept. Whatever is not there, or finds no room, is `None`.
@@ -108,7 +108,7 @@ pub enum Verdict {
 /// Takes a contact in.
 #[inline(always)] // one frame on the BPF stack less than a call, where three of them and the caller's have to fit
 pub fn witness<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> Verdict {
-    if contact.traces_a_route() {
+    if traces_a_route(contact.protocol, contact.trial.port) {
         return Verdict::Noted;
     }
     if tables.source(contact.source).is_none() {

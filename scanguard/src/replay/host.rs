@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
@@ -13,6 +14,7 @@ use scanguard_common::classify::signature::Label;
 use scanguard_common::closed::Refused;
 use scanguard_common::evidence::Kind;
 use scanguard_common::flow::{Destination, LEARNING, Socket};
+use scanguard_common::incident::Target;
 use scanguard_common::key::{Address, spread_port};
 use scanguard_common::mark::{self, Reason};
 use scanguard_common::parse::link::{self, MacAddress};
@@ -187,6 +189,11 @@ impl Host {
     /// Looks for the mark of a tool in a packet that was decided about.
     pub(super) fn find_mark(&mut self, frame: &CapturedFrame<'_>, packet: &Packet, cause: Cause) -> Label {
         if mark::knocks(cause) { mark::find(frame, packet, &mut self.traces) } else { Label::NONE }
+    }
+
+    /// Every window in which a shared scan was recognised, with the destination.
+    pub(super) fn incidents(&self) -> Vec<(IpAddr, Target)> {
+        self.ledger.incidents()
     }
 
     /// Whether new contacts of a source are refused.

@@ -3,7 +3,8 @@
 //! They are as large as the program's, and forget in the same way. Of trails only the end is kept, which is all that is
 //! told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
@@ -11,19 +12,22 @@ use scanguard_common::ban::Ban;
 use scanguard_common::cause::Cause;
 use scanguard_common::classify::signature::Label;
 use scanguard_common::evidence::{Contact, Entry, Kind, Knock, Source, Tables, Verdict, Weights, witness};
+use scanguard_common::incident::{Attempt, Target, Targets, attempt};
 use scanguard_common::key::{Address, spread, spread_port};
 use scanguard_common::mark::Reason;
 use scanguard_common::parse::Packet;
 use scanguard_common::policy::Judgement;
-use scanguard_common::schema::{DOOR_PLACES, MAX_BANS, MAX_SOURCES};
+use scanguard_common::schema::{DOOR_PLACES, MAX_BANS, MAX_INCIDENTS, MAX_SOURCES, MAX_TARGETS};
 use scanguard_common::time::{Nanos, Seconds};
 
 use super::local::Local;
+use crate::prefix::address;
 
 /// The seed of all hashes. Always the same, so that a capture is judged alike whenever it is replayed.
 pub(super) const SEED: u64 = 0x243f_6a88_85a3_08d3;
 
 const SOURCES: NonZeroUsize = NonZeroUsize::new(MAX_SOURCES as usize).expect("not zero");
+const TARGETS: NonZeroUsize = NonZeroUsize::new(MAX_TARGETS as usize).expect("not zero");
 
 /// The evidence of a capture.
 pub(super) struct Ledger {
@@ -72,6 +76,8 @@ impl Ledger {
             bans: HashMap::new(),
             spared,
             written: None,
+            targets: LruCache::new(TARGETS),
+            past: VecDeque::new(),
         };
         Ledger { tables, judgement }
     }
@@ -88,7 +94,12 @@ impl Ledger {
         let key = u32::from_le_bytes([k0, k1, k2, k3]);
         let contact = Contact::new(packet, kind, reason, key, Seconds::of(at));
         self.tables.written = None;
-        match witness(&mut self.tables, &contact, &self.judgement) {
+        let verdict = witness(&mut self.tables, &contact, &self.judgement);
+        if kind.is_held_against() {
+            let is_ban = matches!(verdict, Verdict::Banned(_));
+            attempt(&mut self.tables, &Attempt::new(packet, is_ban, Seconds::of(at)), SEED);
+        }
+        match verdict {
             Verdict::Noted | Verdict::Displaced => Came::Nothing,
             Verdict::Full => Came::Full,
             Verdict::Banned(seconds) => {
@@ -107,6 +118,16 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// Every window in which a shared scan was recognised, with the destination.
+    pub(super) fn incidents(&self) -> Vec<(IpAddr, Target)> {
+        let present = self.tables.targets.iter();
+        let past = self.tables.past.iter().map(|(destination, target)| (destination, target));
+        let all = present.chain(past).filter(|(_, target)| target.is_incident());
+        all.map(|(destination, target)| (address(destination.bytes()), *target)).collect()
+    }
+}
+
 struct InMemory {
     sources: LruCache<Address, Source>,
     door: Vec<Knock>,
@@ -115,6 +136,9 @@ struct InMemory {
     spared: [Local; 2],
     /// What moved a score last.
     written: Option<Entry>,
+    targets: LruCache<Address, Target>,
+    /// Past windows in which shared scans were recognised: the latest.
+    past: VecDeque<(Address, Target)>,
 }
 
 impl Tables for InMemory {
@@ -154,5 +178,28 @@ impl Tables for InMemory {
             self.bans.insert(source, ban);
         }
         has_room
+    }
+}
+
+impl Targets for InMemory {
+    fn failures(&mut self, source: Address) -> u16 {
+        self.sources.peek(&source).map_or(0, Source::failures)
+    }
+
+    fn target(&mut self, destination: Address) -> Option<&mut Target> {
+        self.targets.get_mut(&destination)
+    }
+
+    fn renew(&mut self, destination: Address) -> Option<&mut Target> {
+        self.targets.put(destination, Target::EMPTY);
+        self.targets.get_mut(&destination)
+    }
+
+    fn archive(&mut self, destination: Address) {
+        let Some(target) = self.targets.peek(&destination) else { return };
+        if self.past.len() == MAX_INCIDENTS as usize {
+            self.past.pop_front();
+        }
+        self.past.push_back((destination, *target));
     }
 }

@@ -11,6 +11,7 @@ use scanguard_common::time::Nanos;
 
 use super::kernel::Judged;
 use super::ledger::{Banned, Came};
+use crate::incident::Incident;
 use crate::prefix;
 
 /// All that is told of a replay, in memory that does not grow with the capture.
@@ -33,6 +34,8 @@ pub(crate) struct Report {
     pub(crate) other_bans: u64,
     /// Bans for which the table of bans had no room.
     pub(crate) unbanned: u64,
+    /// Scans that many sources shared.
+    pub(crate) incidents: Vec<Incident>,
     losses: HashMap<Conversation, Loss>,
     /// Losses of conversations that there was no room for.
     pub(crate) other_losses: u64,

@@ -34,16 +34,23 @@ pub(crate) struct Told {
     folded: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sources: Option<u32>,
 }
 
 impl Told {
     /// What happened at this time on the interface of this name.
     pub(crate) fn new(event: &Event, time: SystemTime, interface: String) -> Told {
+        let mut sources = None;
         let (news, folded, seconds) = match event.news() {
             Some(News::Dropped { folded }) => ("dropped", Some(folded), None),
             Some(News::Banned { seconds }) => ("banned", None, Some(seconds)),
             Some(News::BansFull) => ("bans-full", None, None),
             Some(News::Crowded) => ("crowded", None, None),
+            Some(News::Shared { sources: counted }) => {
+                sources = Some(counted);
+                ("shared", None, None)
+            }
             None => ("unknown", None, None),
         };
         Told {
@@ -61,6 +68,7 @@ impl Told {
             news,
             folded,
             seconds,
+            sources,
         }
     }
 }
@@ -79,12 +87,15 @@ impl Show for Told {
         if let Some(tool) = self.tool {
             write!(out, " tool {tool}")?;
         }
-        match (self.news, self.folded, self.seconds) {
+        match (self.news, self.folded, self.seconds.or(self.sources)) {
             ("dropped", None | Some(0), _) => {}
             (_, Some(folded), _) => write!(out, " (and {folded} before it)")?,
             ("banned", _, Some(seconds)) => {
                 let length = humantime::format_duration(Duration::from_secs(seconds.into()));
                 write!(out, ": {} is banned for {length}", self.source)?;
+            }
+            ("shared", _, Some(sources)) => {
+                write!(out, ": a scan that {sources} sources share, or more; see `scanguard sources`")?;
             }
             ("bans-full", ..) => write!(out, ": {} is not banned: no more can be", self.source)?,
             (news, ..) => write!(out, ": {news}")?,

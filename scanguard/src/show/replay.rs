@@ -9,10 +9,11 @@ use scanguard_common::cause::{Action, Cause};
 use scanguard_common::classify::signature::Signature;
 use scanguard_common::count::Tally;
 use scanguard_common::evidence::Weights;
-use scanguard_common::time::Nanos;
+use scanguard_common::time::{Nanos, Seconds};
 use serde::Serialize;
 
 use super::event::with_port;
+use super::incidents::{Incidents, Scan};
 use super::stats::action_name;
 use super::table::{Side, Table};
 use super::{Show, json_line};
@@ -32,6 +33,11 @@ impl Show for Report {
         }
         if !self.bans().is_empty() {
             banned(first_of(self.bans())).write(out)?;
+            writeln!(out)?;
+        }
+        let incidents = incidents(self)?;
+        if !incidents.is_empty() {
+            incidents.table(out)?;
             writeln!(out)?;
         }
         let losses = self.losses();
@@ -57,6 +63,9 @@ impl Show for Report {
         }
         for ban in self.bans() {
             json_line(out, &Line::ban(ban))?;
+        }
+        for scan in incidents(self)?.into_scans() {
+            json_line(out, &Line::Incident(scan))?;
         }
         for (conversation, loss) in self.losses() {
             json_line(out, &Line::loss(conversation, loss))?;
@@ -138,6 +147,13 @@ fn banned(bans: &[Banned]) -> Table<8> {
 /// The score in natural logarithms.
 fn score(ban: &Banned) -> f64 {
     f64::from(ban.score) / f64::from(Weights::UNIT)
+}
+
+/// Scans that many sources shared, as of the end of the capture.
+fn incidents(report: &Report) -> io::Result<Incidents> {
+    let end = report.span.map_or(Seconds::default(), |(_, last)| Seconds::of(last));
+    let date = |second: Seconds| Ok(time(second.into()));
+    Incidents::new(&report.incidents, end, date).map_err(io::Error::other)
 }
 
 fn lost(losses: &[(&Conversation, &Loss)]) -> Table<4> {
@@ -239,6 +255,7 @@ enum Line {
         answered: u16,
         score: f64,
     },
+    Incident(Scan),
     Loss {
         remote: IpAddr,
         remote_port: u16,

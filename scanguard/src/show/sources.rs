@@ -11,15 +11,20 @@ use scanguard_common::evidence::{Kind, Source};
 use scanguard_common::time::Seconds;
 use serde::Serialize;
 
+use super::incidents::Incidents;
 use super::score::Score;
 use super::table::{Side, Table};
 use super::{Show, json_line};
 use crate::clock::{self, dated};
+use crate::incident;
 use crate::maps::Maps;
 use crate::prefix::Prefix;
 
-/// What is held against sources, those first that are banned, then by score.
-pub(crate) struct Sources(Vec<Line>);
+/// What is held against sources, those first that are banned, then by score; and what many of them did together.
+pub(crate) struct Sources {
+    lines: Vec<Line>,
+    incidents: Incidents,
+}
 
 #[derive(Serialize)]
 struct Line {
@@ -57,7 +62,8 @@ impl Sources {
             }
         }
         lines.sort_by_key(|line| Reverse((line.banned_until.is_some(), line.score)));
-        Ok(Sources(lines))
+        let incidents = Incidents::new(&incident::merged(maps.incidents()?), now, dated)?;
+        Ok(Sources { lines, incidents })
     }
 }
 
@@ -101,7 +107,7 @@ impl Show for Sources {
         ]);
         let number = |number: Option<u16>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-        for line in &self.0 {
+        for line in &self.lines {
             table.row([
                 line.source.clone(),
                 text(&line.since),
@@ -116,18 +122,24 @@ impl Show for Sources {
                 text(&line.banned_until),
             ]);
         }
-        table.write(out)
+        table.write(out)?;
+        if self.incidents.is_empty() {
+            return Ok(());
+        }
+        writeln!(out)?;
+        self.incidents.table(out)
     }
 
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.0.iter().try_for_each(|line| json_line(out, line))
+        self.lines.iter().try_for_each(|line| json_line(out, line))?;
+        self.incidents.json(out)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::show::shown;
+    use crate::show::{incidents, shown};
 
     fn sources() -> Sources {
         let date = || Some("2024-02-29T12:34:56Z".to_owned());
@@ -157,7 +169,8 @@ mod tests {
             tool: Some("nmap-ack"),
             banned_until: date(),
         };
-        Sources(vec![banned, line])
+        let incidents = Incidents::new(&[], Seconds(0), dated).expect("nothing is written");
+        Sources { lines: vec![banned, line], incidents }
     }
 
     #[test]
@@ -176,5 +189,14 @@ SOURCE         SINCE                 LAST                  SCORE    OF  CONTACTS
 {"source":"192.0.2.7","since":"2024-02-29T12:34:56Z","last":"2024-02-29T12:34:56Z","score":2.0,"threshold":4.97,"contacts":3,"failed":2,"answered":1,"kind":"closed","tool":null,"banned_until":null}
 "#;
         assert_eq!(shown(&sources(), true), expected);
+    }
+
+    #[test]
+    fn shared_scans_stand_below() {
+        let [json, table] =
+            [true, false].map(|json| (shown(&sources(), json), shown(&incidents::example(), json)));
+        let sources = Sources { incidents: incidents::example(), ..sources() };
+        assert_eq!(shown(&sources, true), format!("{}{}", json.0, json.1));
+        assert_eq!(shown(&sources, false), format!("{}\n{}", table.0, table.1));
     }
 }

@@ -15,6 +15,7 @@ use scanguard::program::{EGRESS, INGRESS};
 use scanguard_common::ban::{Ban, Terms};
 use scanguard_common::cause::Cause;
 use scanguard_common::count::{self, Note, Notes, Tally};
+use scanguard_common::classify::signature::Label;
 use scanguard_common::evidence::Kind;
 use scanguard_common::key::Address;
 use scanguard_common::parse::link::MacAddress;
@@ -138,7 +139,7 @@ impl Programs {
             }
             List::Banned => {
                 let mut bans: HashMap<&mut MapData, [u32; 4], Record<Ban>> = map.try_into()?;
-                let ban = Ban::default().again(Kind::Closed, 0, FOR_A_DAY, now()?);
+                let ban = Ban::default().again(Kind::Closed, Label::NONE, FOR_A_DAY, now()?);
                 for &address in addresses {
                     bans.insert(source(address), Record(ban), 0)?;
                 }

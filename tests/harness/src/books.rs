@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use scanguard_common::ban::Ban;
 use scanguard_common::evidence::{Contact, Entry, Knock, Source, Tables, Trail, Verdict, witness};
+use scanguard_common::incident::{Attempt, Past, Target, Targets, attempt};
 use scanguard_common::key::{Address, spread, spread_port};
 use scanguard_common::mark::Reason;
 use scanguard_common::parse::Packet;
@@ -23,6 +24,9 @@ pub struct Books {
     door: HashMap<u64, Knock>,
     bans: HashMap<Address, Ban>,
     spared: HashSet<Address>,
+    targets: HashMap<Address, Target>,
+    incidents: HashMap<Past, Target>,
+    told: u32,
 }
 
 impl Books {
@@ -37,6 +41,9 @@ impl Books {
             door: HashMap::new(),
             bans: HashMap::new(),
             spared: HashSet::new(),
+            targets: HashMap::new(),
+            incidents: HashMap::new(),
+            told: 0,
         }
     }
 
@@ -67,7 +74,19 @@ impl Books {
         let spread = spread_port(packet.destination, packet.transport.protocol.0, port, self.seed);
         let [k0, k1, k2, k3, ..] = spread.to_le_bytes();
         let key = u32::from_le_bytes([k0, k1, k2, k3]);
-        Some(self.witness(&Contact::new(packet, kind, reason, key, now)))
+        let verdict = self.witness(&Contact::new(packet, kind, reason, key, now));
+        if kind.is_held_against() {
+            self.attempt(&Attempt::new(packet, matches!(verdict, Verdict::Banned(_)), now));
+        }
+        Some(verdict)
+    }
+
+    /// Takes in a contact that failed: how many sources there are at the least, where it has made an incident.
+    pub fn attempt(&mut self, failed: &Attempt) -> Option<u32> {
+        let seed = self.seed;
+        let sources = attempt(self, failed, seed);
+        self.told += u32::from(sources.is_some());
+        sources
     }
 
     /// What is known of a source.
@@ -95,9 +114,34 @@ impl Books {
         self.bans.iter()
     }
 
+    /// What is tried in vain at a destination.
+    pub fn target(&self, destination: Address) -> Option<&Target> {
+        self.targets.get(&destination)
+    }
+
+    /// Every destination at which something is tried in vain.
+    pub fn targets(&self) -> impl Iterator<Item = (&Address, &Target)> {
+        self.targets.iter()
+    }
+
+    /// How many incidents were told of.
+    pub fn told(&self) -> u32 {
+        self.told
+    }
+
+    /// Past windows in which shared scans were recognised.
+    pub fn incidents(&self) -> impl Iterator<Item = (&Past, &Target)> {
+        self.incidents.iter()
+    }
+
     /// Writes a record as another processor would, past the engine.
     pub fn overwrite(&mut self, source: Address, record: Source) {
         self.sources.insert(source, record);
+    }
+
+    /// Writes the record of a destination in the same way.
+    pub fn overwrite_target(&mut self, destination: Address, record: Target) {
+        self.targets.insert(destination, record);
     }
 }
 
@@ -136,5 +180,26 @@ impl Tables for Books {
             self.bans.insert(source, ban);
         }
         has_room
+    }
+}
+
+impl Targets for Books {
+    fn failures(&mut self, source: Address) -> u16 {
+        self.known(source).map_or(0, Source::failures)
+    }
+
+    fn target(&mut self, destination: Address) -> Option<&mut Target> {
+        self.targets.get_mut(&destination)
+    }
+
+    fn renew(&mut self, destination: Address) -> Option<&mut Target> {
+        Some(self.targets.entry(destination).insert_entry(Target::EMPTY).into_mut())
+    }
+
+    fn archive(&mut self, destination: Address) {
+        if let Some(target) = self.targets.get(&destination) {
+            let past = Past { destination, begun: target.begun().0 };
+            self.incidents.insert(past, *target);
+        }
     }
 }

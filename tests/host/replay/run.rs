@@ -71,6 +71,11 @@ impl Run {
         self.kind("ban").collect()
     }
 
+    /// Scans that many sources shared.
+    pub(super) fn incidents(&self) -> Vec<&Value> {
+        self.kind("incident").collect()
+    }
+
     /// What conversations would have lost.
     pub(super) fn losses(&self) -> Vec<String> {
         self.kind("loss").map(ToString::to_string).collect()
