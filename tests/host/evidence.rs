@@ -84,7 +84,7 @@ fn ten_retries_of_one_closed_port_are_one_contact() {
 
 #[test]
 fn a_contact_is_no_news_until_as_many_others_as_are_remembered_came_after_it() {
-    let remembered = u32::try_from(scanguard_common::evidence::REMEMBERED).expect("a small number");
+    let remembered = u32::try_from(REMEMBERED).expect("a small number");
     for others in [remembered - 1, remembered] {
         let mut books = books();
         let (_, [before, ..]) = after(&mut books, &[(1, Kind::Closed), (2, Kind::Closed)], START);
