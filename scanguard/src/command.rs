@@ -13,11 +13,12 @@ pub(crate) mod sources;
 pub(crate) mod stats;
 pub(crate) mod status;
 
+mod prefixes;
+
 use crate::error::Error;
 use crate::lock::Lock;
 use crate::maps::Maps;
 use crate::pin::Pins;
-use crate::prefix::Prefix;
 use crate::{privilege, spared};
 
 /// The pins of what is guarded now, for a command that works on them.
@@ -62,9 +63,4 @@ async fn change() -> anyhow::Result<(Lock, Maps)> {
     let mut maps = Maps::open(&pins)?;
     spared::refresh(&mut maps).await?;
     Ok((lock, maps))
-}
-
-/// All prefixes that were given, or the error of the first that is none.
-fn understood(given: &[String]) -> anyhow::Result<Vec<Prefix>> {
-    Ok(given.iter().map(|prefix| Prefix::parse(prefix)).collect::<Result<_, _>>()?)
 }

@@ -3,7 +3,8 @@
 use clap::Subcommand;
 use scanguard_common::schema::Listed;
 
-use super::{change, pins_in_use, understood};
+use super::prefixes::Prefixes;
+use super::{change, pins_in_use};
 use crate::clock;
 use crate::maps::{List, Maps};
 use crate::output::Output;
@@ -26,15 +27,13 @@ pub(crate) struct Args {
 enum What {
     /// Allow addresses and prefixes
     Add {
-        /// Like 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32
-        #[arg(required = true, value_name = "CIDR")]
-        prefixes: Vec<String>,
+        #[command(flatten)]
+        prefixes: Prefixes,
     },
     /// Allow addresses and prefixes no longer: exactly those that were added
     Remove {
-        /// As `allow list` shows them
-        #[arg(required = true, value_name = "CIDR")]
-        prefixes: Vec<String>,
+        #[command(flatten)]
+        prefixes: Prefixes,
     },
     /// Show who is allowed
     List {
@@ -47,8 +46,8 @@ enum What {
 impl Args {
     pub(crate) async fn run(&self, output: &mut Output<'_>) -> anyhow::Result<()> {
         match &self.what {
-            What::Add { prefixes } => add(&understood(prefixes)?).await,
-            What::Remove { prefixes } => remove(&understood(prefixes)?).await,
+            What::Add { prefixes } => add(&prefixes.understood()?).await,
+            What::Remove { prefixes } => remove(&prefixes.understood()?).await,
             What::List { json } => {
                 let list = Allowlist::dated(&Maps::open(&pins_in_use().await?)?.listed(List::Allowed)?)?;
                 Ok(list.show(*json, output.data)?)

@@ -7,7 +7,8 @@ use scanguard_common::schema::{Listed, REASON_BYTES};
 use scanguard_common::time::Seconds;
 
 use self::plan::Plan;
-use super::{change, current, understood};
+use super::prefixes::Prefixes;
+use super::{change, current};
 use crate::duration;
 use crate::error::Error;
 use crate::maps::{List, Maps};
@@ -32,9 +33,8 @@ pub(crate) struct Args {
 enum What {
     /// Ban addresses and prefixes, whatever they did
     Add {
-        /// Like 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32
-        #[arg(required = true, value_name = "CIDR")]
-        prefixes: Vec<String>,
+        #[command(flatten)]
+        prefixes: Prefixes,
 
         /// For how long, like 90s, 2h or 7days; for good unless given
         #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
@@ -50,9 +50,8 @@ enum What {
     },
     /// Lift bans: those that were added, and those of sources that scanned
     Remove {
-        /// As `ban list` shows them
-        #[arg(required = true, value_name = "CIDR")]
-        prefixes: Vec<String>,
+        #[command(flatten)]
+        prefixes: Prefixes,
     },
     /// Show who is banned, by whom, and until when
     List {
@@ -66,14 +65,14 @@ impl Args {
     pub(crate) async fn run(&self, output: &mut Output<'_>) -> anyhow::Result<()> {
         match &self.what {
             What::Add { prefixes, lasting, reason, force } => {
-                let prefixes = understood(prefixes)?;
+                let prefixes = prefixes.understood()?;
                 if !force {
                     refuse_to_cut_off(&prefixes).await?;
                 }
                 let entry = Listed::new(clock::seconds()?, *lasting);
                 add(&prefixes, entry.with_reason(bytes(reason.as_deref())), output).await
             }
-            What::Remove { prefixes } => remove(&understood(prefixes)?).await,
+            What::Remove { prefixes } => remove(&prefixes.understood()?).await,
             What::List { json } => {
                 let list = Banlist::read(&current().await?)?;
                 Ok(list.show(*json, output.data)?)
