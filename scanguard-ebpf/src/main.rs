@@ -32,16 +32,27 @@ use crate::lookup::{Incoming, Outgoing};
 /// Ingress: judges every frame that arrives, before the host sees it.
 #[xdp]
 fn scanguard_in(ctx: XdpContext) -> u32 {
+    judge(&ctx, &PacketMemory::incoming(&ctx))
+}
+
+/// The same where frames may be so large that they lie in several pieces. Linux has that since 5.18, and before it refuses
+/// this program and knows not the helper that it asks for the length.
+#[xdp(frags)]
+fn scanguard_frags(ctx: XdpContext) -> u32 {
+    judge(&ctx, &PacketMemory::incoming_in_pieces(&ctx))
+}
+
+#[inline(always)] // the body of either: a call would cost each frame, and a part of the stack
+fn judge(ctx: &XdpContext, frame: &PacketMemory) -> u32 {
     let Some(interface) = InterfaceSlot::new(maps::SLOT.load()) else {
         return act::ABORT; // a fault of ours: the controller wrote a slot that does not exist
     };
-    let frame = PacketMemory::incoming(&ctx);
-    let cause = match understand(&frame) {
+    let cause = match understand(frame) {
         Ok(packet) => {
-            let cause = decide(&packet, &Incoming::new(&ctx, &frame, interface));
-            report::tell(&ctx, interface, cause, &packet);
+            let cause = decide(&packet, &Incoming::new(ctx, frame, interface));
+            report::tell(ctx, interface, cause, &packet);
             if let Some(kind) = Kind::of(cause) {
-                ledger::hold(&ctx, interface, (kind, cause), &packet);
+                ledger::hold(ctx, interface, (kind, cause), &packet);
             }
             cause
         }
