@@ -6,7 +6,8 @@
 /// only this trait. There is deliberately no way to borrow a slice: the verifier refuses slices over packet
 /// memory, because their length is not known to it.
 pub trait Frame {
-    /// Reads `N` bytes at `offset`, or `None` where the frame ends before `offset + N`.
+    /// Reads `N` bytes at `offset`, or `None` where they cannot be read: the frame ends before, or they lie in a later
+    /// piece of it.
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 
     /// The number of bytes on the wire, without the frame check sequence.

@@ -1,5 +1,6 @@
 //! The only place that reads packet memory.
 
+use aya_ebpf::helpers::generated::bpf_xdp_get_buff_len;
 use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::frame::Frame;
 
@@ -19,6 +20,14 @@ impl PacketMemory {
     pub(crate) fn incoming(ctx: &XdpContext) -> PacketMemory {
         let (start, end) = (ctx.data(), ctx.data_end());
         PacketMemory { start, end, length: end - start }
+    }
+
+    /// The memory of a frame that came in and may lie in several pieces: the first of them, in which its headers are.
+    pub(crate) fn incoming_in_pieces(ctx: &XdpContext) -> PacketMemory {
+        // SAFETY: the context that the program was called with.
+        let length = unsafe { bpf_xdp_get_buff_len(ctx.ctx) };
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        PacketMemory { start: ctx.data(), end: ctx.data_end(), length }
     }
 
     /// The memory of the packet that goes out: its headers, while the rest may lie elsewhere.

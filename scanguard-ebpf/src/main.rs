@@ -36,20 +36,31 @@ use crate::lookup::{Incoming, Outgoing};
 /// Ingress: judges every frame that arrives, before the host sees it.
 #[xdp]
 fn scanguard_in(ctx: XdpContext) -> u32 {
+    judge(&ctx, &PacketMemory::incoming(&ctx))
+}
+
+/// The same where frames may be so large that they lie in several pieces. Linux has that since 5.18, and before it refuses
+/// this program and knows not the helper that it asks for the length.
+#[xdp(frags)]
+fn scanguard_frags(ctx: XdpContext) -> u32 {
+    judge(&ctx, &PacketMemory::incoming_in_pieces(&ctx))
+}
+
+#[inline(always)] // the body of either: a call would cost each frame, and a part of the stack
+fn judge(ctx: &XdpContext, frame: &PacketMemory) -> u32 {
     let Some(interface) = InterfaceSlot::new(maps::SLOT.load()) else {
         return act::ABORT; // a fault of ours: the controller wrote a slot that does not exist
     };
-    let frame = PacketMemory::incoming(&ctx);
-    let cause = match understand(&frame) {
+    let cause = match understand(frame) {
         Ok(packet) => {
-            let kernel = Incoming::new(&ctx, &frame, interface);
+            let kernel = Incoming::new(ctx, frame, interface);
             let cause = verifier::forget(decide(&packet, &kernel));
-            let reason = mark::settle(cause, traces::find(&ctx, cause, &packet), &packet, &kernel);
-            report::tell(&ctx, interface, &reason, &packet);
+            let reason = mark::settle(cause, traces::find(ctx, cause, &packet), &packet, &kernel);
+            report::tell(ctx, interface, &reason, &packet);
             if let Some(kind) = reason.kind() {
-                let banned = ledger::hold(&ctx, interface, kind, &reason, &packet);
+                let banned = ledger::hold(ctx, interface, kind, &reason, &packet);
                 if kind.is_held_against() {
-                    target::attempt(&ctx, interface, &reason, &packet, banned);
+                    target::attempt(ctx, interface, &reason, &packet, banned);
                 }
             }
             reason.cause

@@ -19,6 +19,8 @@ const DEVICE_INDEX: u16 = 1;
 const XDP_FEATURES: u16 = 3;
 /// `NETDEV_XDP_ACT_BASIC`: the verdicts that we use.
 const BASIC: u64 = 1;
+/// `NETDEV_XDP_ACT_RX_SG`: frames in several pieces.
+const PIECES: u64 = 1 << 5;
 
 /// `NLM_F_REQUEST`.
 const REQUEST: u16 = 1;
@@ -29,14 +31,22 @@ const ATTRIBUTE_HEADER: usize = 4;
 
 /// Whether the driver runs XDP programs itself; `None` where the kernel does not tell.
 pub(crate) fn runs_xdp(index: u32) -> Option<bool> {
+    Some(features(index)? & BASIC != 0)
+}
+
+/// Whether it shows them frames that lie in several pieces; `None` where the kernel does not tell.
+pub(crate) fn runs_xdp_on_pieces(index: u32) -> Option<bool> {
+    Some(features(index)? & PIECES != 0)
+}
+
+fn features(index: u32) -> Option<u64> {
     let mut socket = Socket::new(GENERIC).ok()?;
     socket.bind_auto().ok()?;
     socket.connect(&SocketAddr::new(0, 0)).ok()?;
     let family = ask(&socket, (CONTROL, GET_FAMILY), FAMILY_NAME, b"netdev\0")?;
     let family = u16::from_ne_bytes(attribute(&family, FAMILY_ID)?.try_into().ok()?);
     let device = ask(&socket, (family, DEVICE_GET), DEVICE_INDEX, &index.to_ne_bytes())?;
-    let features = u64::from_ne_bytes(attribute(&device, XDP_FEATURES)?.try_into().ok()?);
-    Some(features & BASIC != 0)
+    Some(u64::from_ne_bytes(attribute(&device, XDP_FEATURES)?.try_into().ok()?))
 }
 
 /// The driver's name, where a device is behind the interface.
@@ -111,5 +121,6 @@ mod tests {
         assert!(mtu("lo").is_some_and(|mtu| mtu >= 1_280));
         assert_eq!(name("lo"), None);
         assert_ne!(runs_xdp(1), Some(true));
+        assert_ne!(runs_xdp_on_pieces(1), Some(true));
     }
 }

@@ -24,6 +24,9 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sc
 /// The name of the program that judges what comes in.
 pub const INGRESS: &str = "scanguard_in";
 
+/// The name of the same program for frames that may lie in several pieces.
+pub const INGRESS_IN_PIECES: &str = "scanguard_frags";
+
 /// The name of the program that sees what goes out.
 pub const EGRESS: &str = "scanguard_out";
 
@@ -83,16 +86,35 @@ fn prepare(constants: Constants, pins: Option<&Pins>) -> anyhow::Result<Ebpf> {
 
 /// Has the kernel verify the programs and translate them. Nothing is attached yet.
 pub(crate) fn load(ebpf: &mut Ebpf) -> anyhow::Result<()> {
-    ingress(ebpf)?.load().map_err(explain_load)?;
+    xdp(ebpf, INGRESS)?.load().map_err(explain_load)?;
     egress::program(ebpf)?.load().map_err(explain_load)
 }
 
-/// Attaches the loaded program to an interface.
+/// Has the kernel verify the program for frames that may lie in several pieces as well. False where it knows none: before
+/// Linux 5.18.
+///
+/// # Errors
+///
+/// As [`load_apart`].
+pub fn load_for_pieces(ebpf: &mut Ebpf) -> anyhow::Result<bool> {
+    match xdp(ebpf, INGRESS_IN_PIECES)?.load() {
+        // It does not come as far as the verifier.
+        Err(ProgramError::LoadError { io_error, verifier_log })
+            if io_error.raw_os_error() == Some(Errno::EINVAL as i32)
+                && verdict(&verifier_log.to_string()).is_none() =>
+        {
+            Ok(false)
+        }
+        loaded => loaded.map(|()| true).map_err(explain_load),
+    }
+}
+
+/// Attaches one of the loaded programs for ingress to an interface.
 ///
 /// The link it returns holds the program there only as long as it is open or pinned.
-pub(crate) fn attach(ebpf: &mut Ebpf, index: u32, mode: XdpMode) -> Result<FdLink, AttachError> {
-    let number = id(ebpf).map_err(AttachError::Other)?;
-    let program = ingress(ebpf).map_err(AttachError::Other)?;
+pub(crate) fn attach(ebpf: &mut Ebpf, name: &str, index: u32, mode: XdpMode) -> Result<FdLink, AttachError> {
+    let number = id(ebpf, name).map_err(AttachError::Other)?;
+    let program = xdp(ebpf, name).map_err(AttachError::Other)?;
     let attached = program.attach_to_if_index(index, mode)?;
     // Where the kernel refuses a link, aya attaches in an older way that has no owner and cannot be pinned.
     if OpenLink::of_program(number).map_err(AttachError::Other)?.is_none() {
@@ -103,9 +125,9 @@ pub(crate) fn attach(ebpf: &mut Ebpf, index: u32, mode: XdpMode) -> Result<FdLin
     FdLink::try_from(link).map_err(|error| AttachError::Other(error.into()))
 }
 
-/// The number by which the kernel knows the loaded program.
-pub(crate) fn id(ebpf: &mut Ebpf) -> anyhow::Result<u32> {
-    Ok(ingress(ebpf)?.info().context("asking the kernel about the loaded program")?.id())
+/// The number by which the kernel knows a loaded program for ingress.
+pub(crate) fn id(ebpf: &mut Ebpf, name: &str) -> anyhow::Result<u32> {
+    Ok(xdp(ebpf, name)?.info().context("asking the kernel about the loaded program")?.id())
 }
 
 /// Why a program could not be attached.
@@ -129,9 +151,9 @@ impl From<ProgramError> for AttachError {
     }
 }
 
-fn ingress(ebpf: &mut Ebpf) -> anyhow::Result<&mut Xdp> {
-    let Some(program) = ebpf.program_mut(INGRESS) else { bail!("the object has no program {INGRESS}") };
-    program.try_into().with_context(|| format!("the object's {INGRESS} is no XDP program"))
+fn xdp<'e>(ebpf: &'e mut Ebpf, name: &str) -> anyhow::Result<&'e mut Xdp> {
+    let Some(program) = ebpf.program_mut(name) else { bail!("the object has no program {name}") };
+    program.try_into().with_context(|| format!("the object's {name} is no XDP program"))
 }
 
 /// A seed that nobody can guess.

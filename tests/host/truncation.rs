@@ -1,6 +1,7 @@
 //! However a frame is cut short or garbled, it is read within its bounds and gets an answer.
 
 use scanguard_common::cause::Cause;
+use scanguard_common::frame;
 use scanguard_common::parse::parse;
 use scanguard_harness::{Extension, Frame, GUARDED_V4, GUARDED_V6, OUTSIDE_V4, OUTSIDE_V6, Traffic};
 
@@ -82,6 +83,43 @@ fn every_truncation_with_an_honest_length_too() {
                 _ => Err(Cause::TruncatedTransport),
             };
             assert_eq!(result, expected, "{name} cut at {length}");
+        }
+    }
+}
+
+/// A frame in several pieces, of which the first can be read.
+struct FirstPiece<'a> {
+    frame: &'a [u8],
+    end: usize,
+}
+
+impl frame::Frame for FirstPiece<'_> {
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.frame.get(..self.end)?.read(offset)
+    }
+
+    fn length(&self) -> usize {
+        self.frame.len()
+    }
+}
+
+/// What cannot be read is no lie of who sent it: a fragment, say, is not too small because its header lies elsewhere.
+#[test]
+fn headers_in_a_later_piece_are_not_understood_and_nothing_worse() {
+    let fragments = [
+        Frame::ipv4(OUTSIDE_V4, GUARDED_V4).fragment(0, true).tcp(1, 2).flags("A").build(),
+        Frame::ipv4(OUTSIDE_V4, GUARDED_V4).fragment(0, true).udp(1, 2).build(),
+        Frame::ipv6(OUTSIDE_V6, GUARDED_V6).fragment(0, true).tcp(1, 2).flags("A").build(),
+        Frame::ipv6(OUTSIDE_V6, GUARDED_V6).fragment(0, true).icmpv6(128, 0).build(),
+    ];
+    for frame in seeds().into_iter().map(|(_, frame, _)| frame).chain(fragments) {
+        let whole = parse(frame.as_slice()).expect("whole");
+        for end in 0..frame.len() {
+            match parse(&FirstPiece { frame: &frame, end }) {
+                Ok(packet) => assert_eq!(packet, whole, "the first {end} bytes of {frame:02x?}"),
+                Err(Cause::TruncatedLink | Cause::TruncatedNetwork | Cause::TruncatedTransport) => {}
+                Err(cause) => panic!("{}: the first {end} bytes of {frame:02x?}", cause.name()),
+            }
         }
     }
 }

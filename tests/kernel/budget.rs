@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use aya::Ebpf;
 use aya::programs::{ProgramInfo, SchedClassifier, Xdp};
-use scanguard::program::{Constants, EGRESS, INGRESS, load_apart};
+use scanguard::program::{Constants, EGRESS, INGRESS, INGRESS_IN_PIECES, load_apart, load_for_pieces};
 use scanguard_benches::footprint::map_memory;
 use scanguard_common::schema::InterfaceSlot;
 
@@ -21,7 +21,8 @@ fn the_programs_and_their_maps_stay_within_their_budget() -> Result<()> {
     let mut ebpf = load_apart(Constants { slot, seed: 1, log_level: 0 })?;
 
     let mut spent = BTreeMap::from([("maps.mebibytes".to_owned(), map_memory(&ebpf)?.div_ceil(1 << 20))]);
-    for name in [INGRESS, EGRESS] {
+    ensure!(load_for_pieces(&mut ebpf)?, "this kernel knows no frames in pieces");
+    for name in [INGRESS, INGRESS_IN_PIECES, EGRESS] {
         let info = info(&mut ebpf, name)?;
         let verified = info.verified_instruction_count().context("the kernel does not count instructions")?;
         let translated = info.size_translated().context("the kernel does not tell the size")?;
@@ -42,7 +43,7 @@ fn the_programs_and_their_maps_stay_within_their_budget() -> Result<()> {
 
 fn info(ebpf: &mut Ebpf, name: &str) -> Result<ProgramInfo> {
     let program = ebpf.program_mut(name).with_context(|| format!("no program {name}"))?;
-    if name == INGRESS {
+    if name != EGRESS {
         let program: &mut Xdp = program.try_into()?;
         return Ok(program.info()?);
     }

@@ -131,6 +131,11 @@ impl Counts {
         self.0.get(&cause).map_or(0, |(packets, _)| *packets)
     }
 
+    /// How many bytes the packets had on average that were counted for a cause.
+    pub(crate) fn mean_size(&self, cause: Cause) -> u64 {
+        self.0.get(&cause).map_or(0, |(packets, bytes)| bytes.checked_div(*packets).unwrap_or(0))
+    }
+
     /// How many packets came in.
     pub(crate) fn received(&self) -> u64 {
         // What goes out is counted only where it is silenced.

@@ -6,6 +6,7 @@ mod talk;
 mod agreement;
 mod evidence;
 mod hostile;
+mod jumbo;
 mod legitimate;
 mod load;
 mod sctp;

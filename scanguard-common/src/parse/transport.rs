@@ -121,20 +121,21 @@ fn header<F: Frame + ?Sized, const N: usize>(frame: &F, network: &Network) -> Op
     frame.read(network.start)
 }
 
-/// What it means that a header does not fit: a fragment was cut too small, or else `whole`.
-fn cut_short(network: &Network, whole: Cause) -> Result<Transport, Cause> {
+/// What it means that a header of so many bytes is not there: a fragment was cut too small, or else `whole`. One that the
+/// packet has room for may lie in a later piece of the frame, which proves nothing.
+fn cut_short(network: &Network, length: usize, whole: Cause) -> Result<Transport, Cause> {
     match network.fragment {
-        Fragment::First => {
+        Fragment::First if network.start + length > network.end => {
             Ok(Transport { fault: Some(Cause::TinyFragment), ..Transport::unread(network.protocol) })
         }
-        Fragment::Whole | Fragment::WithinHeader => Err(whole),
+        Fragment::First | Fragment::Whole | Fragment::WithinHeader => Err(whole),
     }
 }
 
 #[inline(always)] // see the parser as a whole
 fn parse_tcp<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transport, Cause> {
     let Some(header) = header::<F, TCP_LENGTH>(frame, network) else {
-        return cut_short(network, Cause::TruncatedTransport);
+        return cut_short(network, TCP_LENGTH, Cause::TruncatedTransport);
     };
     let [s0, s1, d0, d1, n0, n1, n2, n3, a0, a1, a2, a3, c0, c1, w0, w1, _, _, _, _] = header;
     let header_length = usize::from(c0 >> 4) * 4;
@@ -142,7 +143,7 @@ fn parse_tcp<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transpor
         return Err(Cause::BadDataOffset);
     }
     if network.start + header_length > network.end {
-        return cut_short(network, Cause::BadDataOffset);
+        return cut_short(network, header_length, Cause::BadDataOffset);
     }
     Ok(Transport {
         ports: Ports::from_wire([s0, s1, d0, d1]),
@@ -158,7 +159,7 @@ fn parse_tcp<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transpor
 
 fn parse_ports<F: Frame + ?Sized, const N: usize>(frame: &F, network: &Network) -> Result<Transport, Cause> {
     let Some(header) = header::<F, N>(frame, network) else {
-        return cut_short(network, Cause::TruncatedTransport);
+        return cut_short(network, N, Cause::TruncatedTransport);
     };
     let ports = header.first_chunk().copied().map_or_else(Ports::default, Ports::from_wire);
     Ok(Transport { ports, ..Transport::unread(network.protocol) })
@@ -176,7 +177,7 @@ fn parse_sctp<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transpo
 
 fn parse_message<F: Frame + ?Sized>(frame: &F, network: &Network) -> Result<Transport, Cause> {
     let Some(header) = header::<F, ICMP_LENGTH>(frame, network) else {
-        return cut_short(network, Cause::TruncatedTransport);
+        return cut_short(network, ICMP_LENGTH, Cause::TruncatedTransport);
     };
     let [kind, code, ..] = header;
     Ok(Transport { message: Message { kind, code }, ..Transport::unread(network.protocol) })

@@ -40,7 +40,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// The MTU above which many drivers want programs that can deal with frames in pieces, which ours cannot.
+/// The MTU above which many drivers want programs that can deal with frames in several pieces.
 const LARGE_MTU: u32 = 3_498;
 
 impl Args {
@@ -132,8 +132,7 @@ fn look_at(interface: &NetworkInterface, interfaces: &Interfaces, findings: &mut
     let driver = driver::name(name).unwrap_or_else(|| "none, it is virtual".to_owned());
     findings.found(name, format!("driver: {driver}; {}", mode(interface)));
     if let Some(mtu) = driver::mtu(name) {
-        let note = if mtu > LARGE_MTU { "; where the driver refuses that, generic mode is used" } else { "" };
-        findings.found(name, format!("MTU: {mtu} bytes{note}"));
+        findings.found(name, format!("MTU: {mtu} bytes{}", pieces(interface, mtu)));
     }
 }
 
@@ -142,6 +141,15 @@ fn mode(interface: &NetworkInterface) -> &'static str {
         Some(true) => "it runs XDP programs itself (native mode)",
         Some(false) => "it cannot run XDP programs, so generic mode is used, at a higher cost",
         None => "`scanguard attach` finds out whether it runs XDP programs, and uses generic mode where not",
+    }
+}
+
+/// What it means that packets are so large.
+fn pieces(interface: &NetworkInterface, mtu: u32) -> &'static str {
+    match driver::runs_xdp_on_pieces(interface.index) {
+        _ if mtu <= LARGE_MTU => "",
+        Some(true) => "; it runs XDP programs on frames in several pieces (native mode with frags)",
+        Some(false) | None => "; where the driver refuses that, generic mode is used",
     }
 }
 

@@ -15,6 +15,7 @@ use crate::maps::Maps;
 use crate::output::Output;
 use crate::pin::Pins;
 use crate::privilege;
+use crate::program::INGRESS_IN_PIECES;
 use crate::redirected;
 use crate::show::Show as _;
 use crate::show::rules::HostRules;
@@ -66,13 +67,16 @@ async fn describe(entry: &Guarded, maps: &Maps, pins: &Pins) -> anyhow::Result<I
         Place::Gone => (None, None),
     };
     let here = mode.is_some().then(|| maps.interface(entry.slot)).transpose()?;
+    // It was loaded immediately before it was attached.
+    let program = loaded_programs().filter_map(Result::ok).find(|info| info.id() == entry.program);
     Ok(InterfaceStatus {
         interface: entry.label(),
         index,
         mode,
+        frags: program.as_ref().is_some_and(|program| program.name_as_str() == Some(INGRESS_IN_PIECES)),
         egress: second_door(entry, pins).await?,
         program: entry.program,
-        since: loaded_at(entry.program),
+        since: program.and_then(|program| Some(rfc3339_seconds(program.loaded_at()?))),
         closed_ports: closed_ports(entry, maps)?,
         ping: here.map(|interface| config::name_of(interface.ping())),
         role: here.map(|interface| name_of(interface.role())),
@@ -86,12 +90,6 @@ async fn second_door(entry: &Guarded, pins: &Pins) -> anyhow::Result<Option<&'st
     let Place::Here { interface, .. } = &entry.place else { return Ok(None) };
     let door = Door::of_this_kernel();
     Ok(door.is_attached(interface, &pins.egress(entry.slot)).await?.then(|| door.name()))
-}
-
-/// When the program was loaded: immediately before it was attached.
-fn loaded_at(program: u32) -> Option<String> {
-    let info = loaded_programs().filter_map(Result::ok).find(|info| info.id() == program)?;
-    Some(rfc3339_seconds(info.loaded_at()?))
 }
 
 /// At which door closed ports are silenced, and why there.

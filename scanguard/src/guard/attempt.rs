@@ -18,7 +18,7 @@ use crate::maps::{self, List, Maps};
 use crate::output::Output;
 use crate::pin::Pins;
 use crate::prefix::Prefix;
-use crate::program::{self, AttachError, Constants};
+use crate::program::{self, AttachError, Constants, INGRESS, INGRESS_IN_PIECES};
 use crate::spared;
 
 /// What was done so far, so that it can be taken back.
@@ -69,9 +69,9 @@ impl<'a> Attempt<'a> {
         spared::refresh(&mut Maps::open(self.pins)?).await?;
         let mut attached = Vec::new();
         for (target, slot, mut ebpf) in ready {
-            let mode = put_on(&mut ebpf, target, request.mode, &self.pins.link(slot), output)?;
+            let (mode, name) = put_on(&mut ebpf, target, request.mode, &self.pins.link(slot), output)?;
             Door::of_this_kernel().attach(&mut ebpf, &target.name, &self.pins.egress(slot))?;
-            let program = program::id(&mut ebpf)?;
+            let program = program::id(&mut ebpf, name)?;
             attached.push(Attached { name: target.name.clone(), slot, program, mode, ebpf });
         }
         Ok(attached)
@@ -166,24 +166,36 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// Attaches the program, in the driver if it can and nothing else was asked for, and pins the link.
+/// Attaches the program, in the driver if it can and nothing else was asked for, and pins the link: how, and which program
+/// it was.
+///
+/// A driver whose frames are too large for one piece wants the program for several, which every frame pays for.
 fn put_on(
     ebpf: &mut Ebpf,
     target: &NetworkInterface,
     wanted: Option<XdpMode>,
     pin: &Path,
     output: &mut Output<'_>,
-) -> anyhow::Result<Mode> {
+) -> anyhow::Result<(Mode, &'static str)> {
     let name = &target.name;
     let mut mode = if let Some(XdpMode::Skb) = wanted { Mode::Generic } else { Mode::Native };
-    let mut link = program::attach(ebpf, target.index, wanted.unwrap_or(XdpMode::Driver));
+    let mut program = INGRESS;
+    let mut link = program::attach(ebpf, program, target.index, wanted.unwrap_or(XdpMode::Driver));
+    if let (Err(AttachError::Refused(_)), Mode::Native) = (&link, mode)
+        && program::load_for_pieces(ebpf)?
+    {
+        let in_pieces = program::attach(ebpf, INGRESS_IN_PIECES, target.index, XdpMode::Driver);
+        if !matches!(in_pieces, Err(AttachError::Refused(_))) {
+            (program, link) = (INGRESS_IN_PIECES, in_pieces);
+        }
+    }
     if let (Err(AttachError::Refused(why)), None) = (&link, wanted) {
         output.word(format_args!(
             "{name}: the driver cannot run XDP programs ({why}), so generic mode is used: it protects just as well, \
              but each frame costs more, because the kernel allocates memory for it before it is judged"
         ));
         mode = Mode::Generic;
-        link = program::attach(ebpf, target.index, XdpMode::Skb);
+        link = program::attach(ebpf, program, target.index, XdpMode::Skb);
     }
     let link = link.map_err(|error| match error {
         AttachError::Occupied => foreign_program(name, None, mode).into(),
@@ -193,5 +205,5 @@ fn put_on(
         AttachError::Other(error) => error.context(format!("attaching to {name}")),
     })?;
     link.pin(pin).with_context(|| format!("pinning the link at {}", pin.display()))?;
-    Ok(mode)
+    Ok((mode, program))
 }

@@ -31,6 +31,8 @@ pub(crate) struct InterfaceStatus {
     pub(crate) index: Option<u32>,
     /// Where the program runs.
     pub(crate) mode: Option<Mode>,
+    /// Whether the program takes frames that lie in several pieces, as jumbo frames do.
+    pub(crate) frags: bool,
     /// How the second door is attached, where it is.
     pub(crate) egress: Option<&'static str>,
     /// The kernel's number for the program.
@@ -63,7 +65,7 @@ impl Show for Status {
             table.row([
                 entry.interface.clone(),
                 entry.index.map_or_else(|| "-".into(), |index| index.to_string()),
-                entry.mode.map_or("-", Mode::name).into(),
+                entry.mode.map_or("-", Mode::name).to_owned() + if entry.frags { " (frags)" } else { "" },
                 entry.egress.unwrap_or("-").into(),
                 entry.program.to_string(),
                 entry.since.clone().unwrap_or_else(|| "-".into()),
@@ -125,6 +127,7 @@ mod tests {
             interface: interface.into(),
             index,
             mode,
+            frags: false,
             egress: mode.map(|_| "tcx"),
             program: 42,
             since: Some("2024-02-29T12:34:56Z".into()),

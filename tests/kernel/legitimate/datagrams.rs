@@ -96,7 +96,7 @@ fn converse_inside(scene: &Scene<'_>, lab: &Lab) -> Result<()> {
 }
 
 /// Sends a question of so many bytes, and an answer as long.
-fn ask(stage: &Stage<'_>, size: usize) -> Result<()> {
+pub(super) fn ask(stage: &Stage<'_>, size: usize) -> Result<()> {
     let (client, server) = (socket(stage.client, stage.client_is)?, socket(stage.server, stage.server_is)?);
     let mut buffer = vec![0; 1 << 16];
     client.send_to(&vec![b'?'; size], server.local_addr()?).context("asking")?;

@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::sockopt;
+use scanguard_common::cause::Cause;
 use scanguard_harness::{GUARDED_V4, GUARDED_V6, Host, INTERFACE, Lab, OUTSIDE_V4, OUTSIDE_V6};
 
+use super::datagrams::ask;
 use super::scene::Scene;
 use super::socket::Socket;
 use super::stage::{Stage, accept, connect, exchange, listen, pour};
@@ -49,11 +51,27 @@ fn a_guest_with_a_link_layer_address_of_its_own() -> Result<()> {
 
 #[test]
 fn jumbo_frames() -> Result<()> {
+    const JUMBO: usize = 9_000;
     let lab = Lab::new()?;
     for host in [&lab.guarded, &lab.outside] {
-        host.ip(&format!("link set {INTERFACE} mtu 9000"))?;
+        host.ip(&format!("link set {INTERFACE} mtu {JUMBO}"))?;
     }
-    Scene::play_in(&lab, converse)
+    let scene = Scene::guarding(&lab.guarded)?;
+    let status = scene.guard.run("status --json")?;
+    ensure!(status.contains("\"mode\":\"native\",\"frags\":true"), "another mode: {status}");
+    ensure!(scene.guard.run("status")?.contains("native (frags)"), "status does not say it");
+    let check = scene.guard.run(&format!("check {INTERFACE}"))?;
+    ensure!(check.contains("native mode with frags"), "check does not say it: {check}");
+    for stage in scene.stages(&lab) {
+        converse(&stage)?;
+        for size in [JUMBO / 2, JUMBO - 48] {
+            stage.scene.tries(|| ask(&stage, size))?;
+        }
+    }
+    // Acknowledgements are among them.
+    let mean = scene.guard.counts()?.mean_size(Cause::InConnection);
+    ensure!(mean > 2_000, "segments of {mean} bytes on average came");
+    scene.end()
 }
 
 #[test]
