@@ -1,6 +1,7 @@
 //! The pure part of the engine on this machine's own instructions: no kernel, no verifier, no maps.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use scanguard_common::classify::classify;
@@ -49,5 +50,10 @@ fn engine(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, engine);
+criterion_group! {
+    name = benches;
+    // A second of warm-up and two of measurement for each: what is measured takes nanoseconds.
+    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2));
+    targets = engine
+}
 criterion_main!(benches);

@@ -5,12 +5,13 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 use nix::unistd::Pid;
@@ -112,6 +113,15 @@ pub(crate) struct Receiver<T> {
 }
 
 impl<T> Receiver<T> {
+    /// Has the thread go before all processes on its processor, as what an interface has to do goes before them where it
+    /// is not done by a thread: else a server that is at work keeps it from the cable until that is full.
+    pub(crate) fn goes_first(&self) -> Result<()> {
+        let thread = self.thread.to_string();
+        let status = Command::new("chrt").args(["--fifo", "--pid", "1", &thread]).status();
+        ensure!(status.context("starting chrt")?.success(), "chrt cannot let thread {thread} go first");
+        Ok(())
+    }
+
     /// Waits until frames arrive: what receives was only just set up, in the middle of a flood.
     ///
     /// # Errors

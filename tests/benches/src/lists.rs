@@ -186,11 +186,12 @@ impl Subject {
     }
 
     fn asked(&self, one: List) -> Result<Asked<'_>> {
-        match self.programs.ebpf.map(one.map()).with_context(|| one.map())? {
-            Map::LpmTrie(map) => Ok(Asked::Prefixes(map.fd().as_fd())),
-            Map::HashMap(map) => Ok(Asked::Addresses(map.fd().as_fd())),
-            other => bail!("a list of another kind: {other:?}"),
+        let map = self.programs.ebpf.map(one.map()).with_context(|| one.map())?;
+        if let Map::LpmTrie(prefixes) = map {
+            return Ok(Asked::Prefixes(prefixes.fd().as_fd()));
         }
+        let Map::HashMap(addresses) = map else { bail!("a list of another kind: {map:?}") };
+        Ok(Asked::Addresses(addresses.fd().as_fd()))
     }
 
     /// Nanoseconds of a path, behind a bare look-up if there is one.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -50,7 +51,7 @@ fn run(args: &Args) -> Result<()> {
     if let Some(unknown) = args.names.iter().find(|name| !NAMES.contains(&name.as_str())) {
         bail!("{unknown}: there is no such benchmark; there are {}", NAMES.join(", "));
     }
-    let machine = Machine::examine()?;
+    let (machine, start) = (Machine::examine()?, Instant::now());
     let mut sections = Vec::new();
     for name in NAMES.into_iter().filter(|name| args.wants(name)) {
         eprintln!("measuring {name}");
@@ -58,7 +59,8 @@ fn run(args: &Args) -> Result<()> {
         println!("{section}");
         sections.push(section);
     }
-    let report = Report { machine, repetitions: args.repetitions, sections };
+    let report =
+        Report { machine, repetitions: args.repetitions, seconds: start.elapsed().as_secs(), sections };
     fs::write(&args.json, report.to_json()?).with_context(|| format!("writing {}", args.json.display()))?;
     if let Some(page) = &args.page {
         fs::write(page, report.to_markdown()).with_context(|| format!("writing {}", page.display()))?;

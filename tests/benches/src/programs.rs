@@ -4,6 +4,7 @@ mod strangers;
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use aya::maps::lpm_trie::{Key, LpmTrie};
@@ -63,10 +64,22 @@ impl List {
 #[derive(Debug)]
 pub(crate) struct Programs {
     pub(crate) ebpf: Ebpf,
+    pub(crate) took: Took,
     preset: Preset,
     /// How many entries the operator's lists have: those that are empty are not asked.
     allowed: u32,
     denied: u32,
+}
+
+/// How long it took to load them, by step.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Took {
+    /// Reading the object and making the maps.
+    pub(crate) maps: Duration,
+    /// Having the first door's program verified and translated.
+    pub(crate) ingress: Duration,
+    /// The same of the second's.
+    pub(crate) egress: Duration,
 }
 
 const SLOT: u32 = 3;
@@ -98,27 +111,33 @@ impl Programs {
 
     /// Loads them with room for so many bans.
     pub(crate) fn load_with_room(judging: Judging, bans: u32) -> Result<Programs> {
+        let start = Instant::now();
         let ebpf = EbpfLoader::new()
             .override_global("SLOT", &SLOT, true)
             .override_global("HASH_SEED", &SEED, true)
             .override_global(aya_log::LEVEL, &0u8, true)
             .map_max_entries(List::Banned.map(), bans)
             .load(scanguard::program::object()?)?;
+        let maps = start.elapsed();
         let (preset, policy) = match judging {
             Judging::ByDefault => (Preset::default(), Policy::default()),
             Judging::EachByItself => {
                 (Preset::Off, Policy { closed_ports: ClosedPorts::Ingress, ..Policy::default() })
             }
         };
-        let mut programs = Programs { ebpf, preset, allowed: 0, denied: 0 };
+        let mut programs = Programs { ebpf, took: Took::default(), preset, allowed: 0, denied: 0 };
         let interface = Interface::new(0xff, MacAddress(GUARDED_MAC), policy, Nanos(1));
         programs.array("INTERFACES")?.set(SLOT, Record(interface), 0)?;
         programs.write_rules()?;
         let ebpf = &mut programs.ebpf;
         let ingress: &mut Xdp = ebpf.program_mut(INGRESS).context("the first door")?.try_into()?;
+        let start = Instant::now();
         ingress.load()?;
+        let of_ingress = start.elapsed();
         let egress: &mut SchedClassifier = ebpf.program_mut(EGRESS).context("the second door")?.try_into()?;
+        let start = Instant::now();
         egress.load()?;
+        programs.took = Took { maps, ingress: of_ingress, egress: start.elapsed() };
         Ok(programs)
     }
 

@@ -27,7 +27,7 @@ pub const NAME: &str = "replay";
 const LENGTHS: [u64; 3] = [1_000_000, 5_000_000, 10_000_000];
 
 /// The long ones are replayed once for so many times of the short one.
-const SELDOM: usize = 4;
+const SELDOM: usize = 8;
 
 /// How much more memory a longer one may take: what two runs on the same capture differ by.
 const INDEPENDENT: Goal = Goal::AtMost(1.05);

@@ -15,6 +15,8 @@ pub struct Report {
     pub machine: Machine,
     /// How often each measurement was repeated.
     pub repetitions: usize,
+    /// How many seconds it all took.
+    pub seconds: u64,
     /// What came out.
     pub sections: Vec<Section>,
 }
@@ -52,8 +54,9 @@ impl Report {
         let (met, all) = goals.fold((0, 0), |(met, all), is_met| (met + u32::from(is_met), all + 1));
         let mut page = format!(
             "{PREFACE}\nMachine: {processor}, {processors} processors; Linux {kernel}; load before the run {load}. \
-             Repetitions: {}. Goals met: {met} of {all}.\n",
-            self.repetitions
+             Repetitions of each measurement: {}, which took {} minutes in all. Goals met: {met} of {all}.\n",
+            self.repetitions,
+            self.seconds.div_ceil(60),
         );
         if self.machine.is_busy() {
             page.push_str(BUSY);

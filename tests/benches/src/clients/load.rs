@@ -32,9 +32,6 @@ impl Load {
     pub(super) const ALL: [Load; 5] =
         [Load::StreamIn, Load::StreamOut, Load::PagesIn, Load::ConnectionsIn, Load::PagesOut];
 
-    /// Those that a flood to the guarded host disturbs most.
-    pub(super) const INBOUND: [Load; 3] = [Load::StreamIn, Load::PagesIn, Load::ConnectionsIn];
-
     pub(super) fn name(self) -> &'static str {
         match self {
             Load::StreamIn => "iperf3, in",

@@ -21,7 +21,7 @@ pub(super) fn write(file: &Path, packets: u64) -> io::Result<()> {
     for word in [0xa1b2_c3d4, 0x0004_0002, 0, 0, 0xffff, 1_u32] {
         out.write_all(&word.to_ne_bytes())?;
     }
-    let frames = (0..).flat_map(|number| round(number));
+    let frames = (0..).flat_map(round);
     for (frame, number) in frames.zip(0..packets) {
         out.write_all(&record(number, frame.len()))?;
         out.write_all(&frame)?;
