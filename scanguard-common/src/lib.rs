@@ -38,7 +38,7 @@ pub mod stray;
 
 pub mod speech;
 
-pub mod recall;
+pub mod recent;
 
 pub mod closed;
 

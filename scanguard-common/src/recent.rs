@@ -1,0 +1,90 @@
+//! What was decided a moment ago, asked before a frame is even parsed: of bulk data and of a flood each frame but the
+//! first of a second costs a comparison.
+//!
+//! A frame gets a [`Name`]: everything that its decision depends on, taken from fixed places of the frame. Two frames of
+//! the same name are decided alike, as long as nothing else changes; what else there is changes the edition of the
+//! [`Rules`](crate::schema::Rules), or is believed for about a second. Names are compared whole, and kept apart by what
+//! may become of them ([`Sort`]): what can only pass is never mistaken for what can only be dropped.
+//!
+//! Most frames of a stream or a flood have a name: whole TCP segments and UDP datagrams, behind at most one VLAN tag,
+//! without IPv4 options or IPv6 extension headers. All others are parsed.
+
+mod name;
+
+pub use name::{Door, Glance, Name, Sort, glance};
+
+use crate::cause::{Action, Cause};
+use crate::frame::Frame;
+use crate::schema::{InterfaceSlot, Rules};
+
+/// When something was decided, and by which edition of the rules: not the same again a moment later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// The current moment, by a number that changes about once a second and the rules. Never 0, which is that of a place
+    /// that was never used.
+    pub fn new(a_while: u32, rules: &Rules) -> Moment {
+        Moment(u64::from(rules.edition()) << 32 | u64::from(a_while) | 1)
+    }
+}
+
+/// One place of a processor's own table: what was decided, of whom, when, and how often it was recalled since.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recent {
+    name: Name,
+    moment: u64,
+    recalled: u32,
+    cause: u8,
+    _unused: [u8; 3],
+}
+
+const _: () = assert!(size_of::<Recent>() == 64, "one cache line");
+
+impl Recent {
+    /// What was decided now.
+    pub fn new(name: Name, now: Moment, cause: Cause) -> Recent {
+        Recent { name, moment: now.0, recalled: 0, cause: cause.index(), _unused: [0; 3] }
+    }
+
+    /// What was decided of the frame that the glance was thrown at, or of others of its name, if that was in this moment.
+    #[inline(always)] // see [`glance`]
+    pub fn cause<F: Frame + ?Sized>(
+        &self,
+        frame: &F,
+        glance: &Glance,
+        slot: InterfaceSlot,
+        now: Moment,
+    ) -> Option<Cause> {
+        if self.moment != now.0 || !self.name.is_of(frame, glance, slot) {
+            return None;
+        }
+        Cause::from_index(self.cause)
+    }
+
+    /// The same, recalled once more.
+    pub fn again(&mut self) {
+        self.recalled = self.recalled.wrapping_add(1);
+    }
+
+    /// How often it was recalled since this was asked last.
+    pub fn take_recalled(&mut self) -> u32 {
+        let recalled = self.recalled;
+        self.recalled = 0;
+        recalled
+    }
+}
+
+impl Sort {
+    /// Whether this cause is worth keeping for frames of this sort: each of them will have it, and finding that out
+    /// takes a look-up.
+    ///
+    /// What claims a connection, or is a datagram, is remembered only to pass, so that no mistake drops it.
+    pub fn keeps(self, cause: Cause) -> bool {
+        match self {
+            Sort::Data | Sort::Datagram => matches!(cause, Cause::InConnection | Cause::InFlow | Cause::Udp),
+            Sort::Impossible => cause.action() == Action::Drop,
+        }
+    }
+}
