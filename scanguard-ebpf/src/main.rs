@@ -16,6 +16,7 @@ mod maps;
 mod recent;
 mod remember;
 mod report;
+mod verifier;
 
 use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
@@ -52,7 +53,7 @@ fn judge(ctx: &XdpContext, interface: InterfaceSlot, frame: &PacketMemory) -> Ca
     // Not taken out of its `Result`, which would copy it.
     match &understand(frame) {
         Ok(packet) => {
-            let cause = decide(packet, &Incoming::new(ctx, frame, interface));
+            let cause = verifier::forget(decide(packet, &Incoming::new(ctx, frame, interface)));
             report::tell(ctx, interface, cause, packet);
             if let Some(kind) = Kind::of(cause) {
                 ledger::hold(ctx, interface, (kind, cause), packet);
@@ -87,6 +88,7 @@ fn scanguard_out(ctx: TcContext) -> i32 {
         }
         Leaving::Refusal(refusal) => match refuse(refusal, packet, &Outgoing::new(&ctx, &frame, interface)) {
             Some(cause) => {
+                let cause = verifier::forget(cause);
                 remember::refusal(cause, packet);
                 packet.turn_round();
                 report::tell(&ctx, interface, cause, packet);
