@@ -13,7 +13,7 @@ mod name;
 
 pub use name::{Door, Glance, Name, Sort, glance};
 
-use crate::cause::{Action, Cause};
+use crate::cause::Cause;
 use crate::frame::Frame;
 use crate::schema::{InterfaceSlot, Rules};
 
@@ -76,15 +76,29 @@ impl Recent {
     }
 }
 
+/// Whether this cause is worth keeping: all frames of the same name will have it, and finding that out takes a look-up.
+pub fn is_kept(cause: Cause) -> bool {
+    Sort::Data.keeps(cause) || Sort::Impossible.keeps(cause)
+}
+
 impl Sort {
-    /// Whether this cause is worth keeping for frames of this sort: each of them will have it, and finding that out
-    /// takes a look-up.
+    /// Whether this cause is kept for frames of this sort.
     ///
     /// What claims a connection, or is a datagram, is remembered only to pass, so that no mistake drops it.
     pub fn keeps(self, cause: Cause) -> bool {
         match self {
             Sort::Data | Sort::Datagram => matches!(cause, Cause::InConnection | Cause::InFlow | Cause::Udp),
-            Sort::Impossible => cause.action() == Action::Drop,
+            Sort::Impossible => matches!(
+                cause,
+                Cause::TcpNull
+                    | Cause::TcpXmas
+                    | Cause::TcpFullXmas
+                    | Cause::TcpSynFin
+                    | Cause::TcpSynRst
+                    | Cause::TcpFinRst
+                    | Cause::TcpNoAck
+                    | Cause::TcpReserved
+            ),
         }
     }
 }

@@ -25,6 +25,7 @@ use scanguard_common::decide::decide;
 use scanguard_common::evidence::{Kind, name_quoted};
 use scanguard_common::frame::Frame as _;
 use scanguard_common::parse::{Packet, parse};
+use scanguard_common::recent::is_kept;
 use scanguard_common::refusal::{Leaving, Refusal, leaving, silence};
 use scanguard_common::schema::InterfaceSlot;
 
@@ -54,11 +55,13 @@ fn judge(ctx: &XdpContext, interface: InterfaceSlot, frame: &PacketMemory) -> Ca
     match &understand(frame) {
         Ok(packet) => {
             let cause = verifier::forget(decide(packet, &Incoming::new(ctx, frame, interface)));
+            if is_kept(cause) {
+                recent::keep_what_came_in(ctx, interface, cause); // before what follows: it ends in many states
+            }
             report::tell(ctx, interface, cause, packet);
             if let Some(kind) = Kind::of(cause) {
                 ledger::hold(ctx, interface, (kind, cause), packet);
             }
-            recent::keep_what_came_in(ctx, interface, cause);
             cause
         }
         Err(cause) => *cause,
