@@ -13,8 +13,9 @@ mod name;
 
 pub use name::{Door, Glance, Name, Sort, glance};
 
-use crate::cause::Cause;
+use crate::cause::{Action, Cause};
 use crate::frame::Frame;
+use crate::key::Address;
 use crate::schema::{InterfaceSlot, Rules};
 
 /// When something was decided, and by which edition of the rules: not the same again a moment later.
@@ -25,7 +26,7 @@ impl Moment {
     /// The current moment, by a number that changes about once a second and the rules. Never 0, which is that of a place
     /// that was never used.
     pub fn new(a_while: u32, rules: &Rules) -> Moment {
-        Moment(u64::from(rules.edition()) << 32 | u64::from(a_while) | 1)
+        Moment(u64::from(rules.edition()) << 32 | u64::from(a_while << 1) | 1)
     }
 }
 
@@ -68,11 +69,11 @@ impl Recent {
         self.recalled = self.recalled.wrapping_add(1);
     }
 
-    /// How often it was recalled since this was asked last.
-    pub fn take_recalled(&mut self) -> u32 {
-        let recalled = self.recalled;
-        self.recalled = 0;
-        recalled
+    /// What was dropped since it was kept, and how often: source, destination and cause.
+    pub fn folded(&self) -> Option<(Address, Address, Cause, u32)> {
+        let cause = Cause::from_index(self.cause).filter(|cause| cause.action() == Action::Drop)?;
+        let (source, destination) = self.name.ends();
+        (self.recalled != 0).then_some((source, destination, cause, self.recalled))
     }
 }
 

@@ -63,11 +63,11 @@ impl Frame for PacketMemory {
         // Integers have no invalid values. Their alignment is that of the frame, which the kernel places so that the
         // network header begins at a multiple of four wherever the machine minds; on all others the instruction does not.
         Some(unsafe {
-            if N % 4 == 0 {
+            if N.is_multiple_of(4) {
                 let words: [u32; LONGEST / 4] =
                     core::array::from_fn(|i| if i * 4 < N { (at as *const u32).add(i).read() } else { 0 });
                 core::mem::transmute_copy(&words)
-            } else if N % 2 == 0 {
+            } else if N.is_multiple_of(2) {
                 let halves: [u16; LONGEST / 2] =
                     core::array::from_fn(|i| if i * 2 < N { (at as *const u16).add(i).read() } else { 0 });
                 core::mem::transmute_copy(&halves)

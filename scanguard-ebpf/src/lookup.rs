@@ -73,7 +73,9 @@ impl Lookups for Incoming<'_> {
         if self.interface().is_none_or(|interface| self.other_station(interface).is_some()) {
             return false;
         }
-        let (spread, Some(gate)) = report::gate(packet, cause) else { return false };
+        let (spread, Some(gate)) = report::gate(packet.source, packet.destination, cause) else {
+            return false;
+        };
         // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
         unsafe { gate.read() }.holds(spread, now())
     }

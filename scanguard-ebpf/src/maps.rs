@@ -134,3 +134,8 @@ pub(crate) static SLOT: Global<u32> = Global::new(0);
 /// programs of all interfaces: they share what is kept under a hash.
 #[unsafe(no_mangle)]
 pub(crate) static HASH_SEED: Global<u64> = Global::new(0);
+
+/// Nanoseconds from one tick of the kernel's coarse clock to the next. Set before loading; this is what most kernels are
+/// configured for.
+#[unsafe(no_mangle)]
+pub(crate) static TICK: Global<u64> = Global::new(4_000_000);

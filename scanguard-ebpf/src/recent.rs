@@ -3,11 +3,12 @@
 use aya_ebpf::helpers::generated::bpf_jiffies64;
 use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::cause::Cause;
-use scanguard_common::recent::{Door, Moment, Name, Recent, glance};
+use scanguard_common::count::Note;
+use scanguard_common::recent::{Door, Moment, Name, Recent, Sort, glance};
 use scanguard_common::schema::InterfaceSlot;
 
 use crate::frame::PacketMemory;
-use crate::{act, maps};
+use crate::{act, maps, report};
 
 /// The cause for which a frame that comes in was passed or dropped a moment ago, or another of its name.
 pub(crate) fn came_in(ctx: &XdpContext, slot: InterfaceSlot) -> Option<Cause> {
@@ -39,6 +40,9 @@ fn recall(frame: &PacketMemory, door: Door, slot: InterfaceSlot) -> Option<Cause
     let recent = unsafe { &mut *maps::RECENT.get_ptr_mut(glance.place())? };
     let cause = recent.cause(frame, &glance, slot, now)?;
     recent.again();
+    if glance.sort() == Sort::Impossible {
+        report::note(Note::Folded);
+    }
     Some(cause)
 }
 
@@ -47,13 +51,21 @@ fn keep(frame: &PacketMemory, door: Door, slot: InterfaceSlot, cause: Cause) -> 
     if glance.sort().keeps(cause) {
         let recent = Recent::new(Name::of(frame, &glance, slot)?, now()?, cause);
         // SAFETY: as above.
-        unsafe { maps::RECENT.get_ptr_mut(glance.place())?.write(recent) };
+        let place = unsafe { &mut *maps::RECENT.get_ptr_mut(glance.place())? };
+        if let Some((source, destination, cause, more)) = place.folded() {
+            report::fold(source, destination, cause, more);
+        }
+        *place = recent;
     }
     Some(())
 }
 
 fn now() -> Option<Moment> {
+    // 2³⁰ nanoseconds.
+    const WHILE_LOG2: u32 = 30;
     // SAFETY: the helper takes nothing and has no precondition.
-    let a_while = (unsafe { bpf_jiffies64() } >> 8) as u32;
+    let nanos = unsafe { bpf_jiffies64() }.wrapping_mul(maps::TICK.load());
+    #[expect(clippy::cast_possible_truncation, reason = "it comes again after decades")]
+    let a_while = (nanos >> WHILE_LOG2) as u32;
     maps::RULES.get(0).map(|rules| Moment::new(a_while, rules))
 }

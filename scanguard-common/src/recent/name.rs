@@ -4,6 +4,7 @@ use crate::classify::Class;
 use crate::classify::Part;
 use crate::classify::flags::{TcpFlags, class};
 use crate::frame::Frame;
+use crate::key::Address;
 use crate::parse::link::EtherType;
 use crate::parse::network::IpProtocol;
 use crate::schema::{InterfaceSlot, RECENT_PLACES};
@@ -35,7 +36,7 @@ pub enum Sort {
 ///
 /// As words in the order of memory, because they are only ever compared.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Name {
     /// Source and destination: one word over IPv4, all four over IPv6.
     ends: [u64; 4],
@@ -69,6 +70,22 @@ impl Name {
         }
         ends_ipv6(frame, glance.at).is_some_and(|[e, f, g, h]| (a ^ e) | (b ^ f) | (c ^ g) | (d ^ h) == 0)
     }
+
+    /// Source and destination.
+    pub(super) fn ends(&self) -> (Address, Address) {
+        let [a, b, c, d] = self.ends;
+        if self.what & IPV6 != 0 {
+            return (Address::from_words([a, b].map(halves)), Address::from_words([c, d].map(halves)));
+        }
+        let [destination, source] = halves(a).map(u32::to_ne_bytes);
+        (Address::v4(source), Address::v4(destination))
+    }
+}
+
+/// The lower half of a word, and the upper one.
+fn halves(word: u64) -> [u32; 2] {
+    let [l0, l1, l2, l3, h0, h1, h2, h3] = word.to_le_bytes();
+    [u32::from_le_bytes([l0, l1, l2, l3]), u32::from_le_bytes([h0, h1, h2, h3])]
 }
 
 /// What is seen of a frame at a glance: all of its name that is a number, and where to find the rest.
@@ -83,7 +100,6 @@ impl Glance {
     /// Its place in the table: the upper bits of a polynomial in the seed, which an attacker does not know. Whoever could
     /// choose names that share a place would push others out of it, and no more than that: names are compared whole.
     pub fn place(&self) -> u32 {
-        #[expect(clippy::cast_possible_truncation, reason = "only the upper bits are worth anything")]
         let upper = (self.spread >> 32) as u32;
         upper / (u32::MAX / RECENT_PLACES + 1)
     }
