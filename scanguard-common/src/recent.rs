@@ -49,29 +49,31 @@ impl Recent {
         Recent { name, moment: now.0, recalled: 0, cause: cause.index(), _unused: [0; 3] }
     }
 
-    /// What was decided of the frame that the glance was thrown at, or of others of its name, if that was in this moment.
+    /// Whether it was decided in this moment of the frame that the glance was thrown at, or of others of its name.
     #[inline(always)] // see [`glance`]
-    pub fn cause<F: Frame + ?Sized>(
+    pub fn is_of<F: Frame + ?Sized>(
         &self,
         frame: &F,
         glance: &Glance,
         slot: InterfaceSlot,
         now: Moment,
-    ) -> Option<Cause> {
-        if self.moment != now.0 || !self.name.is_of(frame, glance, slot) {
-            return None;
-        }
+    ) -> bool {
+        self.moment == now.0 && self.name.is_of(frame, glance, slot)
+    }
+
+    /// What was decided.
+    pub fn cause(&self) -> Option<Cause> {
         Cause::from_index(self.cause)
     }
 
-    /// The same, recalled once more.
+    /// Counts that it was recalled once more, of what nobody is told then.
     pub fn again(&mut self) {
         self.recalled = self.recalled.wrapping_add(1);
     }
 
     /// What was dropped since it was kept, and how often: source, destination and cause.
     pub fn folded(&self) -> Option<(Address, Address, Cause, u32)> {
-        let cause = Cause::from_index(self.cause).filter(|cause| cause.action() == Action::Drop)?;
+        let cause = self.cause().filter(|cause| cause.action() == Action::Drop)?;
         let (source, destination) = self.name.ends();
         (self.recalled != 0).then_some((source, destination, cause, self.recalled))
     }

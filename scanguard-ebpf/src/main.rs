@@ -40,10 +40,7 @@ fn scanguard_in(ctx: XdpContext) -> u32 {
     };
     let recalled = recent::came_in(&ctx, interface);
     let frame = PacketMemory::incoming(&ctx);
-    let cause = match recalled {
-        Some(cause) => cause,
-        None => judge(&ctx, interface, &frame),
-    };
+    let cause = recalled.unwrap_or_else(|| judge(&ctx, interface, &frame));
     report::count(interface, cause, frame.length());
     act::on_incoming(cause)
 }

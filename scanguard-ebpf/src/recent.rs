@@ -2,17 +2,27 @@
 
 use aya_ebpf::helpers::generated::bpf_jiffies64;
 use aya_ebpf::programs::{TcContext, XdpContext};
-use scanguard_common::cause::Cause;
+use scanguard_common::cause::{Action, Cause};
 use scanguard_common::count::Note;
-use scanguard_common::recent::{Door, Moment, Name, Recent, Sort, glance};
+use scanguard_common::recent::{Door, Moment, Name, Recent, glance};
 use scanguard_common::schema::InterfaceSlot;
 
 use crate::frame::PacketMemory;
 use crate::{act, maps, report};
 
-/// The cause for which a frame that comes in was passed or dropped a moment ago, or another of its name.
+/// The cause for which a frame that comes in, or another of its name, was passed or dropped a moment ago. What is dropped
+/// is counted as folded: it is not told of by itself.
 pub(crate) fn came_in(ctx: &XdpContext, slot: InterfaceSlot) -> Option<Cause> {
-    recall(&PacketMemory::incoming(ctx), Door::Incoming, slot)
+    let recent = recall(&PacketMemory::incoming(ctx), Door::Incoming, slot)?;
+    let cause = recent.cause()?;
+    match cause.action() {
+        Action::Pass => {}
+        Action::Drop => {
+            recent.again();
+            report::note(Note::Folded);
+        }
+    }
+    Some(cause)
 }
 
 /// Whether what leaves carries on what left a moment ago.
@@ -33,17 +43,12 @@ pub(crate) fn keep_what_leaves(ctx: &TcContext, slot: InterfaceSlot) {
 }
 
 #[inline(always)] // see `glance`
-fn recall(frame: &PacketMemory, door: Door, slot: InterfaceSlot) -> Option<Cause> {
+fn recall(frame: &PacketMemory, door: Door, slot: InterfaceSlot) -> Option<&'static mut Recent> {
     let glance = glance(frame, door, maps::HASH_SEED.load())?;
     let now = now()?;
     // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
     let recent = unsafe { &mut *maps::RECENT.get_ptr_mut(glance.place())? };
-    let cause = recent.cause(frame, &glance, slot, now)?;
-    recent.again();
-    if glance.sort() == Sort::Impossible {
-        report::note(Note::Folded);
-    }
-    Some(cause)
+    recent.is_of(frame, &glance, slot, now).then_some(recent)
 }
 
 fn keep(frame: &PacketMemory, door: Door, slot: InterfaceSlot, cause: Cause) -> Option<()> {
