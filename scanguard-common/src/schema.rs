@@ -46,8 +46,8 @@ pub const TRACE_PLACES: u32 = 16_384;
 /// For how many of this host's addresses it is learned as which others they are scanned.
 pub const BALLOTS: u32 = 64;
 
-/// Of how many flows each processor remembers what was decided.
-pub const RECALL_PLACES: u32 = 16_384;
+/// Of how many names each processor remembers what was decided.
+pub const RECENT_PLACES: u32 = 8_192;
 
 /// How many sources' stray budgets are remembered; beyond it, those that were used longest ago are forgotten.
 pub const MAX_STRAY_SOURCES: u32 = 16_384;
@@ -302,7 +302,13 @@ impl Rules {
     /// edition, so that what was decided before is not recalled.
     #[must_use]
     pub fn with_lists(self, allowed: u32, denied: u32) -> Rules {
-        Rules { allowed, denied, edition: self.edition.wrapping_add(1), ..self }
+        Rules { allowed, denied, ..self.renewed() }
+    }
+
+    /// The same rules in a new edition: what else they go with has changed.
+    #[must_use]
+    pub fn renewed(self) -> Rules {
+        Rules { edition: self.edition.wrapping_add(1), ..self }
     }
 
     /// By which rules evidence is judged.

@@ -13,6 +13,7 @@ mod frame;
 mod ledger;
 mod lookup;
 mod maps;
+mod recent;
 mod remember;
 mod report;
 mod target;
@@ -27,6 +28,7 @@ use scanguard_common::evidence::{Kind, name_quoted};
 use scanguard_common::frame::Frame as _;
 use scanguard_common::mark::{self, Reason};
 use scanguard_common::parse::{Packet, parse};
+use scanguard_common::recent::is_kept;
 use scanguard_common::refusal::{Leaving, Refusal, leaving, silence};
 use scanguard_common::schema::InterfaceSlot;
 
@@ -51,24 +53,35 @@ fn judge(ctx: &XdpContext, frame: &PacketMemory) -> u32 {
     let Some(interface) = InterfaceSlot::new(maps::SLOT.load()) else {
         return act::ABORT; // a fault of ours: the controller wrote a slot that does not exist
     };
-    let cause = match understand(frame) {
+    let recalled = recent::came_in(ctx, interface);
+    let cause = recalled.unwrap_or_else(|| decide_anew(ctx, interface, frame));
+    report::count(interface, cause, frame.length());
+    act::on_incoming(cause)
+}
+
+/// Steps 1 to 4, and what is kept of them.
+#[inline(always)] // as a function of its own it would have a frame on the BPF stack, below all others
+fn decide_anew(ctx: &XdpContext, interface: InterfaceSlot, frame: &PacketMemory) -> Cause {
+    // Not taken out of its `Result`, which would copy it.
+    match &understand(frame) {
         Ok(packet) => {
             let kernel = Incoming::new(ctx, frame, interface);
-            let cause = verifier::forget(decide(&packet, &kernel));
-            let reason = mark::settle(cause, traces::find(ctx, cause, &packet), &packet, &kernel);
-            report::tell(ctx, interface, &reason, &packet);
+            let cause = verifier::forget(decide(packet, &kernel));
+            if is_kept(cause) {
+                recent::keep_what_came_in(ctx, interface, cause); // before what follows: it ends in many states
+            }
+            let reason = mark::settle(cause, traces::find(ctx, cause, packet), packet, &kernel);
+            report::tell(ctx, interface, &reason, packet);
             if let Some(kind) = reason.kind() {
-                let banned = ledger::hold(ctx, interface, kind, &reason, &packet);
+                let banned = ledger::hold(ctx, interface, kind, &reason, packet);
                 if kind.is_held_against() {
-                    target::attempt(ctx, interface, &reason, &packet, banned);
+                    target::attempt(ctx, interface, &reason, packet, banned);
                 }
             }
             reason.cause
         }
-        Err(cause) => cause,
-    };
-    report::count(interface, cause, frame.length());
-    act::on_incoming(cause)
+        Err(cause) => *cause,
+    }
 }
 
 /// Egress: remembers what this side says, and keeps its refusals from scanners.
@@ -77,38 +90,42 @@ fn scanguard_out(ctx: TcContext) -> i32 {
     let Some(interface) = InterfaceSlot::new(maps::SLOT.load()) else {
         return act::GO_ON; // a fault of ours, as above, which must not cut this host off
     };
+    if recent::has_left(&ctx, interface) {
+        return act::GO_ON;
+    }
     let frame = PacketMemory::outgoing(&ctx);
-    let Ok(mut packet) = understand(&frame) else { return act::GO_ON };
-    match leaving(&packet) {
+    let mut understood = understand(&frame);
+    let Ok(packet) = &mut understood else { return act::GO_ON };
+    match leaving(packet) {
         Leaving::Speech => {
-            if remember::speech(&packet) {
+            if remember::speech(packet) {
                 packet.turn_round();
-                ledger::hold(&ctx, interface, Kind::Answered, &Reason::of(act::LEAVES), &packet);
+                ledger::hold(&ctx, interface, Kind::Answered, &Reason::of(act::LEAVES), packet);
             }
+            recent::keep_what_leaves(&ctx, interface);
             act::GO_ON
         }
-        Leaving::Refusal(refusal) => {
-            match refuse(refusal, &packet, &Outgoing::new(&ctx, &frame, interface)) {
-                Some(cause) => {
-                    remember::refusal(cause, &packet);
-                    packet.turn_round();
-                    let reason = Reason::of(cause);
-                    report::tell(&ctx, interface, &reason, &packet);
-                    if cause == Cause::UnreachableSilenced {
-                        quoted(&frame, &mut packet);
-                    }
-                    if let Some(kind) = reason.kind() {
-                        let banned = ledger::hold(&ctx, interface, kind, &reason, &packet);
-                        if kind.is_held_against() {
-                            target::attempt(&ctx, interface, &reason, &packet, banned);
-                        }
-                    }
-                    report::count(interface, cause, frame.length());
-                    act::on_outgoing(cause)
+        Leaving::Refusal(refusal) => match refuse(refusal, packet, &Outgoing::new(&ctx, &frame, interface)) {
+            Some(cause) => {
+                let cause = verifier::forget(cause);
+                remember::refusal(cause, packet);
+                packet.turn_round();
+                let reason = Reason::of(cause);
+                report::tell(&ctx, interface, &reason, packet);
+                if cause == Cause::UnreachableSilenced {
+                    quoted(&frame, packet);
                 }
-                None => act::GO_ON,
+                if let Some(kind) = reason.kind() {
+                    let banned = ledger::hold(&ctx, interface, kind, &reason, packet);
+                    if kind.is_held_against() {
+                        target::attempt(&ctx, interface, &reason, packet, banned);
+                    }
+                }
+                report::count(interface, cause, frame.length());
+                act::on_outgoing(cause)
             }
-        }
+            None => act::GO_ON,
+        },
         Leaving::Other => act::GO_ON,
     }
 }

@@ -8,6 +8,7 @@ mod headers;
 mod hostile;
 mod incidents;
 mod questions;
+mod recent;
 mod refusal;
 mod regressions;
 mod replay;

@@ -26,15 +26,6 @@ impl Asked {
 }
 
 impl Lookups for Asked {
-    fn recall(&self, _: &Packet) -> Option<Cause> {
-        self.note("recall");
-        None
-    }
-
-    fn keep(&self, _: &Packet, _: Cause) {
-        self.note("keep");
-    }
-
     fn ban(&self, _: &Packet) -> Option<Cause> {
         self.note("ban");
         None

@@ -27,6 +27,7 @@ mod policy;
 mod portable;
 mod processors;
 mod readme;
+mod recent;
 mod refusals;
 mod replay;
 mod scanners;

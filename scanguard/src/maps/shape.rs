@@ -6,17 +6,19 @@ use anyhow::Context as _;
 use aya::maps::MapType;
 use aya::maps::lpm_trie::Key;
 use scanguard_common::ban::Ban;
+use scanguard_common::classify::signature::{Ballot, Left};
 use scanguard_common::closed::Refused;
 use scanguard_common::count::{CAUSES_PER_INTERFACE, Notes, Tally};
 use scanguard_common::event::EventGate;
 use scanguard_common::evidence::{Knock, Source, Trail};
 use scanguard_common::incident::{Past, Target};
+use scanguard_common::parse::Packet;
 use scanguard_common::policy::PortRule;
-use scanguard_common::recall::Recalled;
+use scanguard_common::recent::Recent;
 use scanguard_common::schema::{
-    DOOR_PLACES, EVENT_GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, Listed, MAX_BANS, MAX_FLOWS,
-    MAX_INCIDENTS, MAX_INTERFACES, MAX_PREFIXES, MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES, MAX_TARGETS,
-    MAX_TRAILS, PORTS, RECALL_PLACES, REFUSED_PLACES, Rules,
+    BALLOTS, DOOR_PLACES, EVENT_GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, Listed, MAX_BANS,
+    MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_PREFIXES, MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES,
+    MAX_TARGETS, MAX_TRAILS, PORTS, RECENT_PLACES, REFUSED_PLACES, Rules, TRACE_PLACES,
 };
 use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
 use scanguard_common::stray::Budget;
@@ -54,7 +56,7 @@ const fn by_address<V>(name: &'static str, kind: MapType, entries: u32) -> Shape
     shape(name, kind, (ADDRESS, size_of::<V>()), entries)
 }
 
-const SHAPES: [Shape; 24] = [
+const SHAPES: [Shape; 27] = [
     array::<u32>(SCHEMA, 1),
     array::<Rules>(RULES, 1),
     array::<PortRule>(PORT_RULES, PORTS),
@@ -67,7 +69,10 @@ const SHAPES: [Shape; 24] = [
     by_address::<Budget>("RESETS", MapType::LruHash, MAX_STRAY_SOURCES),
     shape("FLOWS", MapType::LruHash, (size_of::<Flow>(), size_of::<Spoken>()), MAX_FLOWS),
     per_processor::<u64>("FLOW_CACHE", FLOW_CACHE_SLOTS),
-    per_processor::<Recalled>("RECALLED", RECALL_PLACES),
+    per_processor::<Recent>("RECENT", RECENT_PLACES),
+    array::<Left>("TRACES", TRACE_PLACES),
+    array::<Ballot>("BALLOTS", BALLOTS),
+    per_processor::<Packet>("ASIDE", 1),
     array::<Listened>("LISTENED", Listener::ALL),
     array::<Refused>("REFUSED", REFUSED_PLACES),
     shape(ALLOWED, MapType::LpmTrie, (PREFIX, size_of::<Listed>()), MAX_PREFIXES),
