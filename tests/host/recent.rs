@@ -193,7 +193,9 @@ fn what_was_decided_is_recalled_of_the_same_name_in_the_same_moment() {
     let seen = |frame: &[u8]| glance(frame, Door::Incoming, SEED).expect("a name");
     let name = Name::of(frame.as_slice(), &seen(&frame), slot).expect("a name");
     let mut recent = Recent::new(name, now, Cause::TcpXmas);
-    let cause = |recent: &Recent, frame: &[u8], now| recent.cause(frame, &seen(frame), slot, now);
+    let cause = |recent: &Recent, frame: &[u8], now| {
+        recent.is_of(frame, &seen(frame), slot, now).then(|| recent.cause()).flatten()
+    };
     assert_eq!(cause(&recent, &frame, now), Some(Cause::TcpXmas));
     assert_eq!(cause(&recent, &other, now), None);
     assert_eq!(cause(&recent, &frame, later), None);
