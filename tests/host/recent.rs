@@ -75,6 +75,7 @@ fn assert_class(frame: &[u8], sort: Sort) {
         Class::NeedsConnection(Part::Accepts | Part::Ends | Part::Cancels | Part::Resets)
         | Class::Opens
         | Class::Pings
+        | Class::Associates
         | Class::NotJudged(_) => false,
     };
     assert!(fits, "{sort:?}: {frame:02x?}");
@@ -193,7 +194,9 @@ fn what_was_decided_is_recalled_of_the_same_name_in_the_same_moment() {
     let seen = |frame: &[u8]| glance(frame, Door::Incoming, SEED).expect("a name");
     let name = Name::of(frame.as_slice(), &seen(&frame), slot).expect("a name");
     let mut recent = Recent::new(name, now, Cause::TcpXmas);
-    let cause = |recent: &Recent, frame: &[u8], now| recent.cause(frame, &seen(frame), slot, now);
+    let cause = |recent: &Recent, frame: &[u8], now| {
+        recent.is_of(frame, &seen(frame), slot, now).then(|| recent.cause()).flatten()
+    };
     assert_eq!(cause(&recent, &frame, now), Some(Cause::TcpXmas));
     assert_eq!(cause(&recent, &other, now), None);
     assert_eq!(cause(&recent, &frame, later), None);

@@ -115,6 +115,8 @@ impl<'a> Ledger<'a> {
     /// Bans these sources without being asked, as long as there is room: how many of them.
     pub(crate) fn ban_all(&self, sources: impl Iterator<Item = Ipv4Addr>, ban: Ban) -> Result<u32> {
         let mut bans: HashMap<MapData, [u32; 4], Wire<Ban>> = self.open("BANNED")?;
+        let mut any: Array<MapData, u32> = self.open("BANNED_ANY")?;
+        any.set(0, 1, 0)?;
         let mut banned = 0;
         for source in sources {
             match bans.insert(key(source.into()).words(), Wire(ban), 0) {

@@ -143,10 +143,10 @@ impl Programs {
 
     /// Writes addresses on a list, for good.
     pub(crate) fn list(&mut self, list: List, addresses: &[IpAddr]) -> Result<()> {
-        let map = self.ebpf.map_mut(list.map()).with_context(|| list.map())?;
         let listed = u32::try_from(addresses.len())?;
         match list {
             List::Allowed | List::Denied => {
+                let map = self.ebpf.map_mut(list.map()).with_context(|| list.map())?;
                 let mut prefixes: LpmTrie<&mut MapData, [u32; 4], Record<Listed>> = map.try_into()?;
                 for &address in addresses {
                     prefixes.insert(
@@ -157,6 +157,9 @@ impl Programs {
                 }
             }
             List::Banned => {
+                let any = self.ebpf.map_mut("BANNED_ANY").context("BANNED_ANY")?;
+                Array::<&mut MapData, u32>::try_from(any)?.set(0, 1, 0)?;
+                let map = self.ebpf.map_mut(list.map()).with_context(|| list.map())?;
                 let mut bans: HashMap<&mut MapData, [u32; 4], Record<Ban>> = map.try_into()?;
                 let ban = Ban::default().again(Kind::Closed, Label::NONE, FOR_A_DAY, now()?);
                 for &address in addresses {
