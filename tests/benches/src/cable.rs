@@ -114,7 +114,7 @@ pub(crate) struct Receiver<T> {
 
 impl<T> Receiver<T> {
     /// Has the thread go before all processes on its processor, as what an interface has to do goes before them where it
-    /// is not done by a thread: else a server that is at work keeps it from the cable until that is full.
+    /// is not done by a thread.
     pub(crate) fn goes_first(&self) -> Result<()> {
         let thread = self.thread.to_string();
         let status = Command::new("chrt").args(["--fifo", "--pid", "1", &thread]).status();
