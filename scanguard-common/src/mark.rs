@@ -64,6 +64,12 @@ pub fn find<F: Frame + ?Sized, T: Traces>(frame: &F, packet: &Packet, traces: &m
     if Label::from(together).is_certain() { together.into() } else { alone.or(together).into() }
 }
 
+/// Whether anything follows for a packet that passes or is dropped for this cause, as for most nothing does: a mark, an
+/// event, or evidence.
+pub fn is_of_consequence(cause: Cause) -> bool {
+    cause.action() == Action::Drop || knocks(cause) || Kind::of(cause).is_some()
+}
+
 /// Whether what passes or is dropped for this cause may have been written by a tool that gives itself away: what opens
 /// something, and what belongs to nothing.
 ///

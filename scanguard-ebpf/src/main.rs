@@ -9,6 +9,8 @@
 #![no_main]
 
 mod act;
+mod aside;
+mod consequences;
 mod frame;
 mod ledger;
 mod lookup;
@@ -26,12 +28,13 @@ use scanguard_common::cause::Cause;
 use scanguard_common::decide::decide;
 use scanguard_common::evidence::{Kind, name_quoted};
 use scanguard_common::frame::Frame as _;
-use scanguard_common::mark::{self, Reason};
+use scanguard_common::mark::{self, Reason, is_of_consequence};
 use scanguard_common::parse::{Packet, parse};
 use scanguard_common::recent::is_kept;
 use scanguard_common::refusal::{Leaving, Refusal, leaving, silence};
 use scanguard_common::schema::InterfaceSlot;
 
+use crate::aside::Door;
 use crate::frame::PacketMemory;
 use crate::lookup::{Incoming, Outgoing};
 
@@ -70,14 +73,12 @@ fn decide_anew(ctx: &XdpContext, interface: InterfaceSlot, frame: &PacketMemory)
             if is_kept(cause) {
                 recent::keep_what_came_in(ctx, interface, cause); // before what follows: it ends in many states
             }
-            let reason = mark::settle(cause, traces::find(ctx, cause, packet), packet, &kernel);
-            report::tell(ctx, interface, &reason, packet);
-            if let Some(kind) = reason.kind() {
-                let banned = ledger::hold(ctx, interface, kind, &reason, packet);
-                if kind.is_held_against() {
-                    target::attempt(ctx, interface, &reason, packet, banned);
-                }
+            if !is_of_consequence(cause) {
+                return cause;
             }
+            aside::put(Door::In, packet);
+            let reason = mark::settle(cause, traces::find(ctx, cause), packet, &kernel);
+            consequences::of_incoming(ctx, &reason);
             reason.cause
         }
         Err(cause) => *cause,
@@ -100,7 +101,8 @@ fn scanguard_out(ctx: TcContext) -> i32 {
         Leaving::Speech => {
             if remember::speech(packet) {
                 packet.turn_round();
-                ledger::hold(&ctx, interface, Kind::Answered, &Reason::of(act::LEAVES), packet);
+                aside::put(Door::Out, packet);
+                consequences::of_outgoing(&ctx, Some(Kind::Answered), &Reason::of(act::LEAVES));
             }
             recent::keep_what_leaves(&ctx, interface);
             act::GO_ON
@@ -111,16 +113,11 @@ fn scanguard_out(ctx: TcContext) -> i32 {
                 remember::refusal(cause, packet);
                 packet.turn_round();
                 let reason = Reason::of(cause);
-                report::tell(&ctx, interface, &reason, packet);
                 if cause == Cause::UnreachableSilenced {
                     quoted(&frame, packet);
                 }
-                if let Some(kind) = reason.kind() {
-                    let banned = ledger::hold(&ctx, interface, kind, &reason, packet);
-                    if kind.is_held_against() {
-                        target::attempt(&ctx, interface, &reason, packet, banned);
-                    }
-                }
+                aside::put(Door::Out, packet);
+                consequences::of_outgoing(&ctx, reason.kind(), &reason);
                 report::count(interface, cause, frame.length());
                 act::on_outgoing(cause)
             }

@@ -79,9 +79,9 @@ pub(crate) static INCIDENTS: LruHashMap<Past, Target> = LruHashMap::with_max_ent
 #[map]
 pub(crate) static TRACES: Array<Left> = Array::with_max_entries(TRACE_PLACES, 0);
 
-/// The packet that is being looked at, on each processor. Written by the programs.
+/// The packet that each of the programs is at work on: door → packet, on each processor. Written by the programs.
 #[map]
-pub(crate) static ASIDE: PerCpuArray<Packet> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static ASIDE: PerCpuArray<Packet> = PerCpuArray::with_max_entries(2, 0);
 
 /// As which addresses this host is scanned: place by hash of its own → what masscan votes for. Written by the programs.
 #[map]

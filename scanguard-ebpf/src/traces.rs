@@ -6,35 +6,27 @@ use scanguard_common::cause::Cause;
 use scanguard_common::classify::signature::{Ballot, Knowledge, Label, Left};
 use scanguard_common::key::{Address, spread};
 use scanguard_common::mark::{self, Traces};
-use scanguard_common::parse::Packet;
 use scanguard_common::schema::{BALLOTS, TRACE_PLACES};
 use scanguard_common::time::Seconds;
 
+use crate::aside::{self, Door};
 use crate::frame::PacketMemory;
 use crate::lookup::now;
 use crate::maps;
 
-/// Looks for the mark of a tool in a packet that was decided about.
-#[inline(always)]
-pub(crate) fn find(ctx: &XdpContext, cause: Cause, packet: &Packet) -> Label {
+/// Looks for the mark of a tool in the packet that was decided about, and lies aside.
+pub(crate) fn find(ctx: &XdpContext, cause: Cause) -> Label {
     if !mark::knocks(cause) {
         return Label::NONE;
     }
-    let Some(aside) = maps::ASIDE.get_ptr_mut(0) else { return Label::NONE };
-    // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
-    unsafe { aside.write(*packet) };
     let [number, ..] = scanguard_mark(ctx.ctx).to_le_bytes();
     Label::from_number(number)
 }
 
-/// The same as a global function, which the verifier reads once by itself and not again for each way that leads to it:
-/// so it takes nothing but the context.
 #[unsafe(no_mangle)]
-#[inline(never)]
+#[inline(never)] // a global function: see `aside`
 extern "C" fn scanguard_mark(ctx: *mut xdp_md) -> u32 {
-    let Some(aside) = maps::ASIDE.get_ptr_mut(0) else { return 0 };
-    // SAFETY: as above.
-    let packet = unsafe { &*aside };
+    let Some(packet) = aside::get(Door::In) else { return 0 };
     let frame = PacketMemory::incoming(&XdpContext::new(ctx));
     u32::from(mark::find(&frame, packet, &mut Kept).number())
 }

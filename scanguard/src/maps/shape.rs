@@ -72,7 +72,7 @@ const SHAPES: [Shape; 28] = [
     per_processor::<Recent>("RECENT", RECENT_PLACES),
     array::<Left>("TRACES", TRACE_PLACES),
     array::<Ballot>("BALLOTS", BALLOTS),
-    per_processor::<Packet>("ASIDE", 1),
+    per_processor::<Packet>("ASIDE", 2),
     array::<Listened>("LISTENED", Listener::ALL),
     array::<Refused>("REFUSED", REFUSED_PLACES),
     shape(ALLOWED, MapType::LpmTrie, (PREFIX, size_of::<Listed>()), MAX_PREFIXES),

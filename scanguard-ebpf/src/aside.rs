@@ -1,0 +1,31 @@
+//! The packet that a program is at work on, where all of its functions find it.
+//!
+//! Global functions are read by the verifier once, each by itself, and not again for each way that leads to them: they
+//! made attaching several times faster. In return they take nothing but the context and numbers, so the packet lies in a
+//! map, and there takes no part of the stack either.
+
+use scanguard_common::parse::Packet;
+
+use crate::maps;
+
+/// Which program: the doors do not share a place.
+#[derive(Clone, Copy)]
+pub(crate) enum Door {
+    In = 0,
+    Out = 1,
+}
+
+/// Puts a packet aside.
+pub(crate) fn put(door: Door, packet: &Packet) {
+    if let Some(place) = maps::ASIDE.get_ptr_mut(door as u32) {
+        // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
+        unsafe { place.write(*packet) };
+    }
+}
+
+/// The packet that was put aside last.
+pub(crate) fn get(door: Door) -> Option<&'static Packet> {
+    let place = maps::ASIDE.get_ptr_mut(door as u32)?;
+    // SAFETY: as above; whoever puts another aside has no use for this one any more.
+    Some(unsafe { &*place })
+}

@@ -1,0 +1,69 @@
+//! What follows from a decision: it is told, and held against the source, or for it.
+
+use core::hint::black_box;
+
+use aya_ebpf::EbpfContext;
+use aya_ebpf::bindings::{__sk_buff, xdp_md};
+use aya_ebpf::programs::{TcContext, XdpContext};
+use scanguard_common::cause::Cause;
+use scanguard_common::classify::signature::Label;
+use scanguard_common::evidence::Kind;
+use scanguard_common::mark::Reason;
+use scanguard_common::schema::InterfaceSlot;
+
+use crate::aside::{self, Door};
+use crate::{ledger, maps, report, target};
+
+/// What follows for a packet that came in, and lies aside.
+pub(crate) fn of_incoming(ctx: &XdpContext, reason: &Reason) {
+    scanguard_take_in(ctx.ctx, packed(reason.kind(), reason));
+}
+
+/// What follows for a packet that leaves or was kept back, and lies aside as the packet that it answers.
+pub(crate) fn of_outgoing(ctx: &TcContext, kind: Option<Kind>, reason: &Reason) {
+    scanguard_take_out(ctx.skb.skb, packed(kind, reason));
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)] // a global function: see `aside`
+extern "C" fn scanguard_take_in(ctx: *mut xdp_md, what: u32) -> u32 {
+    follow(&XdpContext::new(black_box(ctx)), Door::In, what)
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)] // as above
+extern "C" fn scanguard_take_out(ctx: *mut __sk_buff, what: u32) -> u32 {
+    follow(&TcContext::new(black_box(ctx)), Door::Out, what)
+}
+
+/// The context is used by messages alone. Where those are left out, the compiler would not pass it either, and the
+/// verifier miss it: hence the `black_box`.
+#[inline(always)] // one frame on the BPF stack less
+fn follow<C: EbpfContext>(ctx: &C, door: Door, what: u32) -> u32 {
+    let (Some(interface), Some(packet)) = (InterfaceSlot::new(maps::SLOT.load()), aside::get(door)) else {
+        return 0;
+    };
+    let (kind, reason) = unpacked(what);
+    report::tell(ctx, interface, &reason, packet);
+    if let Some(kind) = kind {
+        let banned = ledger::hold(ctx, interface, kind, &reason, packet);
+        if kind.is_held_against() {
+            target::attempt(ctx, interface, &reason, packet, banned);
+        }
+    }
+    0
+}
+
+/// A kind and a reason in one number.
+fn packed(kind: Option<Kind>, reason: &Reason) -> u32 {
+    let kind = kind.map_or(NO_KIND, Kind::number);
+    u32::from_le_bytes([reason.cause.index(), reason.mark.number(), kind, 0])
+}
+
+fn unpacked(what: u32) -> (Option<Kind>, Reason) {
+    let [cause, mark, kind, _] = what.to_le_bytes();
+    let cause = Cause::from_index(cause).unwrap_or(Cause::UnknownDestination);
+    ((kind != NO_KIND).then_some(Kind::from_number(kind)), Reason { cause, mark: Label::from_number(mark) })
+}
+
+const NO_KIND: u8 = u8::MAX;
