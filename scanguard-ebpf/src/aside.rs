@@ -24,8 +24,8 @@ pub(crate) fn put(door: Door, packet: &Packet) {
 }
 
 /// The packet that was put aside last.
-pub(crate) fn get(door: Door) -> Option<&'static Packet> {
+pub(crate) fn get(door: Door) -> Option<&'static mut Packet> {
     let place = maps::ASIDE.get_ptr_mut(door as u32)?;
     // SAFETY: as above; whoever puts another aside has no use for this one any more.
-    Some(unsafe { &*place })
+    Some(unsafe { &mut *place })
 }

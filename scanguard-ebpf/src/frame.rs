@@ -35,6 +35,11 @@ impl PacketMemory {
         PacketMemory { start: ctx.data(), end: ctx.data_end(), length }
     }
 
+    /// The same memory, of a frame that is so long.
+    pub(crate) fn of_length(self, length: usize) -> PacketMemory {
+        PacketMemory { length, ..self }
+    }
+
     /// The memory of the packet that goes out: its headers, while the rest may lie elsewhere.
     pub(crate) fn outgoing(ctx: &TcContext) -> PacketMemory {
         // SAFETY: as above.

@@ -20,7 +20,7 @@ mod remember;
 mod report;
 mod target;
 mod traces;
-mod verifier;
+mod understand;
 
 use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
@@ -29,12 +29,11 @@ use scanguard_common::decide::decide;
 use scanguard_common::evidence::{Kind, name_quoted};
 use scanguard_common::frame::Frame as _;
 use scanguard_common::mark::{self, Reason, is_of_consequence};
-use scanguard_common::parse::{Packet, parse};
+use scanguard_common::parse::Packet;
 use scanguard_common::recent::is_kept;
 use scanguard_common::refusal::{Leaving, Refusal, leaving, silence};
 use scanguard_common::schema::InterfaceSlot;
 
-use crate::aside::Door;
 use crate::frame::PacketMemory;
 use crate::lookup::{Incoming, Outgoing};
 
@@ -65,24 +64,21 @@ fn judge(ctx: &XdpContext, frame: &PacketMemory) -> u32 {
 /// Steps 1 to 4, and what is kept of them.
 #[inline(always)] // as a function of its own it would have a frame on the BPF stack, below all others
 fn decide_anew(ctx: &XdpContext, interface: InterfaceSlot, frame: &PacketMemory) -> Cause {
-    // Not taken out of its `Result`, which would copy it.
-    match &understand(frame) {
-        Ok(packet) => {
-            let kernel = Incoming::new(ctx, frame, interface);
-            let cause = verifier::forget(decide(packet, &kernel));
-            if is_kept(cause) {
-                recent::keep_what_came_in(ctx, interface, cause); // before what follows: it ends in many states
-            }
-            if !is_of_consequence(cause) {
-                return cause;
-            }
-            aside::put(Door::In, packet);
-            let reason = mark::settle(cause, traces::find(ctx, cause), packet, &kernel);
-            consequences::of_incoming(ctx, &reason);
-            reason.cause
-        }
-        Err(cause) => *cause,
+    let packet = match understand::incoming(ctx, frame) {
+        Ok(packet) => packet,
+        Err(cause) => return cause,
+    };
+    let kernel = Incoming::new(ctx, frame, interface);
+    let cause = decide(packet, &kernel);
+    if is_kept(cause) {
+        recent::keep_what_came_in(ctx, interface, cause);
     }
+    if !is_of_consequence(cause) {
+        return cause;
+    }
+    let reason = mark::settle(cause, traces::find(ctx, cause), packet, &kernel);
+    consequences::of_incoming(ctx, &reason);
+    reason.cause
 }
 
 /// Egress: remembers what this side says, and keeps its refusals from scanners.
@@ -95,13 +91,11 @@ fn scanguard_out(ctx: TcContext) -> i32 {
         return act::GO_ON;
     }
     let frame = PacketMemory::outgoing(&ctx);
-    let mut understood = understand(&frame);
-    let Ok(packet) = &mut understood else { return act::GO_ON };
+    let Ok(packet) = understand::outgoing(&ctx, &frame) else { return act::GO_ON };
     match leaving(packet) {
         Leaving::Speech => {
             if remember::speech(packet) {
                 packet.turn_round();
-                aside::put(Door::Out, packet);
                 consequences::of_outgoing(&ctx, Some(Kind::Answered), &Reason::of(act::LEAVES));
             }
             recent::keep_what_leaves(&ctx, interface);
@@ -109,14 +103,12 @@ fn scanguard_out(ctx: TcContext) -> i32 {
         }
         Leaving::Refusal(refusal) => match refuse(refusal, packet, &Outgoing::new(&ctx, &frame, interface)) {
             Some(cause) => {
-                let cause = verifier::forget(cause);
                 remember::refusal(cause, packet);
                 packet.turn_round();
                 let reason = Reason::of(cause);
                 if cause == Cause::UnreachableSilenced {
                     quoted(&frame, packet);
                 }
-                aside::put(Door::Out, packet);
                 consequences::of_outgoing(&ctx, reason.kind(), &reason);
                 report::count(interface, cause, frame.length());
                 act::on_outgoing(cause)
@@ -127,14 +119,8 @@ fn scanguard_out(ctx: TcContext) -> i32 {
     }
 }
 
-/// Step 1 for both doors.
-#[inline(never)] // the parser needs half of the stack, which the next steps need too
-fn understand(frame: &PacketMemory) -> Result<Packet, Cause> {
-    parse(frame)
-}
-
 /// Step 4 for what turns something away.
-#[inline(never)] // as above
+#[inline(never)] // it needs a part of the stack, which the next steps need too
 fn refuse(refusal: Refusal, packet: &Packet, memory: &Outgoing<'_>) -> Option<Cause> {
     silence(refusal, packet, memory)
 }
