@@ -1,5 +1,6 @@
 //! Step 3, look up: answers the engine's questions from the kernel's own tables and our maps.
 
+mod asked;
 mod memory;
 mod route;
 mod socket;
@@ -22,7 +23,7 @@ use crate::{maps, report};
 
 pub(crate) use memory::allows;
 
-/// The kernel, as the engine asks it about one frame that comes in.
+/// The kernel, as the engine asks it about one frame that comes in, whose packet lies aside.
 pub(crate) struct Incoming<'a> {
     ctx: &'a XdpContext,
     frame: &'a PacketMemory,
@@ -53,12 +54,12 @@ impl Incoming<'_> {
 }
 
 impl Lookups for Incoming<'_> {
-    fn socket(&self, packet: &Packet) -> Socket {
-        socket::find(self.ctx, packet)
+    fn socket(&self, _: &Packet) -> Socket {
+        asked::socket(self.ctx)
     }
 
-    fn ban(&self, packet: &Packet) -> Option<Cause> {
-        memory::ban(packet.sender(), packet.source)
+    fn ban(&self, _: &Packet) -> Option<Cause> {
+        asked::ban()
     }
 
     fn port_rule(&self, packet: &Packet) -> PortRule {
@@ -80,14 +81,14 @@ impl Lookups for Incoming<'_> {
         unsafe { gate.read() }.holds(spread, coarse())
     }
 
-    fn destination(&self, packet: &Packet) -> Destination {
+    fn destination(&self, _: &Packet) -> Destination {
         let Some(interface) = self.interface() else { return Destination::Unknown };
         let destination = self.other_station(interface);
-        interface.role().settle(destination.unwrap_or_else(|| route::destination(self.ctx, packet)))
+        interface.role().settle(destination.unwrap_or_else(|| asked::destination(self.ctx)))
     }
 
-    fn allows(&self, source: Address) -> bool {
-        allows(source)
+    fn allows(&self, _: Address) -> bool {
+        asked::allows()
     }
 
     fn is_closed(&self, packet: &Packet) -> bool {
@@ -99,16 +100,16 @@ impl Lookups for Incoming<'_> {
         self.interface().is_none_or(|interface| now().since(interface.guarded_since()) < LEARNING)
     }
 
-    fn has_spoken(&self, packet: &Packet) -> bool {
-        memory::has_spoken(&Flow::of_incoming(packet))
+    fn has_spoken(&self, _: &Packet) -> bool {
+        asked::has_spoken()
     }
 
     fn listened_lately(&self, listener: Listener) -> bool {
         memory::listened_lately(listener)
     }
 
-    fn spend_on_stray(&self, sender: Address) -> bool {
-        memory::spend_on_stray(sender)
+    fn spend_on_stray(&self, _: Address) -> bool {
+        asked::spend_on_stray()
     }
 }
 
