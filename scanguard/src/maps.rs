@@ -4,8 +4,8 @@ mod incidents;
 mod list;
 mod shape;
 mod sources;
+mod whole;
 
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -46,7 +46,7 @@ const EVENTS: &str = "EVENTS";
 
 /// A record of the programs, as it lies in map memory.
 #[repr(transparent)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Wire<T>(pub T);
 
 // SAFETY: `repr(C)`, only integers and arrays of them, without padding: its size is asserted to be their sum.
@@ -93,6 +93,7 @@ pub(crate) struct Maps {
     interfaces: Array<MapData, Wire<Interface>>,
     rules: Array<MapData, Wire<Rules>>,
     port_rules: Array<MapData, Wire<PortRule>>,
+    all_port_rules: MapData,
     counts: PerCpuArray<MapData, Wire<Tally>>,
     notes: PerCpuArray<MapData, Wire<Notes>>,
     allowed: LpmTrie<MapData, AddressKey, Wire<Listed>>,
@@ -112,6 +113,7 @@ impl Maps {
             interfaces: open(pins, INTERFACES)?,
             rules: open(pins, RULES)?,
             port_rules: open(pins, PORT_RULES)?,
+            all_port_rules: open_any(pins, PORT_RULES)?,
             counts: open(pins, COUNTS)?,
             notes: open(pins, NOTES)?,
             allowed: open(pins, ALLOWED)?,
@@ -172,14 +174,10 @@ impl Maps {
 
     /// Every port of which the operator said something, and what.
     pub(crate) fn ports(&self) -> anyhow::Result<Ports> {
-        let mut ports = BTreeMap::new();
-        for port in 0..=u16::MAX {
-            let Wire(rule) = self.port_rules.get(&port.into(), 0).context("reading the map PORT_RULES")?;
-            if rule != PortRule::default() {
-                ports.insert(port, rule);
-            }
-        }
-        Ok(Ports(ports))
+        let rules: Vec<Wire<PortRule>> =
+            whole::values(&self.all_port_rules).context("reading the map PORT_RULES")?;
+        let rules = (0..=u16::MAX).zip(rules).map(|(port, Wire(rule))| (port, rule));
+        Ok(Ports(rules.filter(|(_, rule)| *rule != PortRule::default()).collect()))
     }
 
     /// Says exactly this of ports.
@@ -213,10 +211,15 @@ pub(crate) fn ring(pins: &Pins) -> anyhow::Result<RingBuf<MapData>> {
 }
 
 fn open<M: TryFrom<Map, Error = MapError>>(pins: &Pins, name: &str) -> anyhow::Result<M> {
-    let path = pins.map(name);
-    let data = MapData::from_pin(&path).map_err(|error| unreadable(pins, &path, error))?;
+    let (path, data) = (pins.map(name), open_any(pins, name)?);
     let map = Map::from_map_data(data).with_context(|| format!("opening {}", path.display()))?;
     M::try_from(map).map_err(|error| pins.broken(&path, format!("is not a map of ours ({error})")).into())
+}
+
+/// Opens a map, whatever it is.
+fn open_any(pins: &Pins, name: &str) -> anyhow::Result<MapData> {
+    let path = pins.map(name);
+    MapData::from_pin(&path).map_err(|error| unreadable(pins, &path, error))
 }
 
 fn info(pins: &Pins, path: &Path) -> anyhow::Result<MapInfo> {

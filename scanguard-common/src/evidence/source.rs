@@ -20,8 +20,9 @@ pub(super) const PENDING: usize = 3;
 /// Where the number of contacts goes on that cannot grow any more: with the first place of those that are remembered.
 const AGAIN: u16 = u16::MAX - 7;
 
-const _: () =
-    assert!(AGAIN as usize % REMEMBERED == 0 && u16::MAX as usize - AGAIN as usize == REMEMBERED - 1);
+const _: () = assert!(
+    (AGAIN as usize).is_multiple_of(REMEMBERED) && u16::MAX as usize - AGAIN as usize == REMEMBERED - 1
+);
 
 /// The highest score: it stays below the threshold that bans nobody.
 const HIGHEST: u32 = u32::MAX - 1;

@@ -15,10 +15,11 @@ struct Packet {
 /// Every address, with how many packets it has sent and got.
 pub(super) fn speakers(file: &Path) -> BTreeMap<IpAddr, [u32; 2]> {
     let mut seen: BTreeMap<IpAddr, [u32; 2]> = BTreeMap::new();
-    for packet in packets(file) {
-        for (end, address) in packet.ends.into_iter().enumerate() {
-            seen.entry(address).or_default()[end] += 1;
-        }
+    for Packet { ends: [source, destination], .. } in packets(file) {
+        let [sent, _] = seen.entry(source).or_default();
+        *sent += 1;
+        let [_, got] = seen.entry(destination).or_default();
+        *got += 1;
     }
     seen
 }
