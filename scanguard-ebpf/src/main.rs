@@ -3,7 +3,7 @@
 //! The path of a packet is told in `scanguard_common`; this crate puts the kernel around it. [`frame`] reads
 //! packet memory, [`lookup`] answers the engine's questions from the kernel's tables and our [`maps`],
 //! [`act`] turns the cause into what is done, [`remember`] keeps what this side said, [`ledger`] what sources did,
-//! [`target`] what they did together, and [`report`] counts and tells. [`traces`] finds the marks of tools.
+//! [`target`] and [`network`] what they did together, and [`report`] counts and tells. [`traces`] finds the marks of tools.
 
 #![no_std]
 #![no_main]
@@ -13,6 +13,7 @@ mod frame;
 mod ledger;
 mod lookup;
 mod maps;
+mod network;
 mod remember;
 mod report;
 mod target;
@@ -50,6 +51,9 @@ fn scanguard_in(ctx: XdpContext) -> u32 {
                 let banned = ledger::hold(&ctx, interface, kind, &reason, &packet);
                 if kind.is_held_against() {
                     target::attempt(&ctx, interface, &reason, &packet, banned);
+                }
+                if banned {
+                    network::source_was_banned(&ctx, interface, &reason, &packet);
                 }
             }
             reason.cause
@@ -90,6 +94,9 @@ fn scanguard_out(ctx: TcContext) -> i32 {
                         let banned = ledger::hold(&ctx, interface, kind, &reason, &packet);
                         if kind.is_held_against() {
                             target::attempt(&ctx, interface, &reason, &packet, banned);
+                        }
+                        if banned {
+                            network::source_was_banned(&ctx, interface, &reason, &packet);
                         }
                     }
                     report::count(interface, cause, frame.length());

@@ -21,6 +21,7 @@ mod knocking;
 mod legitimate;
 mod lifetime;
 mod messages;
+mod networks;
 mod policy;
 mod portable;
 mod readme;
