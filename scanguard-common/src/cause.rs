@@ -111,6 +111,7 @@ causes! {
     56 Denied        "denied"         Drop "New contact of a source that the operator has banned.";
     57 PingSilenced  "ping-silenced"  Drop "Echo request, which the operator does not want to be answered.";
     58 ToolSignature "tool-signature" Drop "SYN, datagram or segment of no connection with the mark of a scanning tool, which nothing else writes.";
+    59 BannedNetwork "banned-network" Drop "New contact from a network of which several sources are banned for scanning.";
 }
 
 impl Cause {

@@ -25,6 +25,11 @@ pub enum News {
     BansFull,
     /// So many sources came at once that some were forgotten before they could be told from scanners.
     Crowded,
+    /// Its network was banned, because several sources in it are.
+    NetworkBanned {
+        /// For so many seconds.
+        seconds: u32,
+    },
     /// Many sources share a scan of its destination, each of which does too little to be banned for it.
     Shared {
         /// How many they are so far, at the least.
@@ -42,6 +47,7 @@ impl News {
             News::BansFull => (2, 0),
             News::Crowded => (3, 0),
             News::Shared { sources } => (4, sources),
+            News::NetworkBanned { seconds } => (5, seconds),
         }
     }
 
@@ -52,6 +58,7 @@ impl News {
             2 => Some(News::BansFull),
             3 => Some(News::Crowded),
             4 => Some(News::Shared { sources: number }),
+            5 => Some(News::NetworkBanned { seconds: number }),
             _ => None,
         }
     }
@@ -325,6 +332,7 @@ mod tests {
             News::BansFull,
             News::Crowded,
             News::Shared { sources: 16 },
+            News::NetworkBanned { seconds: 600 },
         ] {
             let (kind, number) = news.numbers();
             assert_eq!(News::from_numbers(kind, number), Some(news));

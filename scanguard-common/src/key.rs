@@ -58,6 +58,11 @@ impl Address {
         self.0
     }
 
+    /// The address of these words: see [`words`](Self::words).
+    pub(crate) fn of_words(words: [u32; 4]) -> Address {
+        Address(words)
+    }
+
     /// Whether it is an IPv6 address of its link alone (RFC 4291 §2.5.6): routers and neighbours speak from those.
     pub fn is_link_local(self) -> bool {
         let [first, ..] = self.0;

@@ -19,7 +19,7 @@
 //! port is [`closed`].
 //!
 //! What either door has seen of a source's first contacts is [`evidence`] for it or against it. Enough of that is a
-//! [`ban`], which refuses new contacts and nothing else. What many sources do together, each too little for that, is an
+//! [`ban`], which refuses new contacts and nothing else; enough bans in one [`network`] may ban all of it. What many sources do together, each too little for that, is an
 //! [`incident`]. What the operator chose is a [`policy`].
 //!
 //! Nothing here owns a clock, a map or a log. Time and lookups are arguments, so the very same code runs in
@@ -51,6 +51,8 @@ pub mod mark;
 pub mod evidence;
 
 pub mod ban;
+
+pub mod network;
 
 pub mod incident;
 

@@ -28,6 +28,15 @@ pub const MAX_TARGETS: u32 = 1_024;
 /// Of how many windows of time it is kept that a shared scan was recognised in them.
 pub const MAX_INCIDENTS: u32 = 1_024;
 
+/// Of how many networks it is known which of their sources are banned.
+pub const MAX_NETWORKS: u32 = 4_096;
+
+/// How many networks are banned at once.
+pub const MAX_NETWORK_BANS: u32 = 4_096;
+
+/// How many networks of peers can be told apart.
+pub const PEER_PLACES: u32 = 65_536;
+
 /// How many sources are banned at once.
 pub const MAX_BANS: u32 = 65_536;
 
@@ -239,7 +248,6 @@ pub struct Rules {
     edition: u32,
     public: [u32; PUBLIC_ADDRESSES],
     epoch: u32,
-    _unused: u32,
 }
 
 const _: () = assert!(size_of::<Rules>() == 64);
@@ -247,16 +255,7 @@ const _: () = assert!(size_of::<Rules>() == 64);
 impl Rules {
     /// These rules for judging evidence, with empty lists, and the seed of all hashes: a random number.
     pub fn new(judgement: Judgement, seed: u64) -> Rules {
-        Rules {
-            seed,
-            judgement,
-            allowed: 0,
-            denied: 0,
-            edition: 0,
-            public: [0; PUBLIC_ADDRESSES],
-            epoch: 0,
-            _unused: 0,
-        }
+        Rules { seed, judgement, allowed: 0, denied: 0, edition: 0, public: [0; PUBLIC_ADDRESSES], epoch: 0 }
     }
 
     /// The same, with other IPv4 addresses by which others reach this host: as numbers, 0 where there is none.

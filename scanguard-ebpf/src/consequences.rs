@@ -12,7 +12,7 @@ use scanguard_common::mark::Reason;
 use scanguard_common::schema::InterfaceSlot;
 
 use crate::aside::{self, Door};
-use crate::{ledger, maps, report, target};
+use crate::{ledger, maps, network, report, target};
 
 /// What follows for a packet that came in, and lies aside.
 pub(crate) fn of_incoming(ctx: &XdpContext, reason: &Reason) {
@@ -49,6 +49,9 @@ fn follow<C: EbpfContext>(ctx: &C, door: Door, what: u32) -> u32 {
         let banned = ledger::hold(ctx, interface, kind, &reason, packet);
         if kind.is_held_against() {
             target::attempt(ctx, interface, &reason, packet, banned);
+        }
+        if banned {
+            network::source_was_banned(ctx, interface, &reason, packet);
         }
     }
     0

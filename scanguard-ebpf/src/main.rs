@@ -3,7 +3,7 @@
 //! The path of a packet is told in `scanguard_common`; this crate puts the kernel around it. [`frame`] reads
 //! packet memory, [`lookup`] answers the engine's questions from the kernel's tables and our [`maps`],
 //! [`act`] turns the cause into what is done, [`remember`] keeps what this side said, [`ledger`] what sources did,
-//! [`target`] what they did together, and [`report`] counts and tells. [`traces`] finds the marks of tools.
+//! [`target`] and [`network`] what they did together, and [`report`] counts and tells. [`traces`] finds the marks of tools.
 
 #![no_std]
 #![no_main]
@@ -15,6 +15,7 @@ mod frame;
 mod ledger;
 mod lookup;
 mod maps;
+mod network;
 mod recent;
 mod remember;
 mod report;

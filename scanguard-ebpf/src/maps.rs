@@ -13,14 +13,15 @@ use scanguard_common::count::{CAUSES_PER_INTERFACE, Notes, Tally};
 use scanguard_common::event::EventGate;
 use scanguard_common::evidence::{Knock, Source, Trail};
 use scanguard_common::incident::{Past, Target};
+use scanguard_common::network::{Network, Peer};
 use scanguard_common::parse::Packet;
 use scanguard_common::policy::PortRule;
 use scanguard_common::recent::Recent;
 use scanguard_common::schema::{
     BALLOTS as BALLOT_PLACES, DOOR_PLACES, EVENT_GATES as GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS,
-    Interface, Listed, MAX_BANS, MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_PREFIXES, MAX_SOURCES,
-    MAX_SPARED, MAX_STRAY_SOURCES, MAX_TARGETS, MAX_TRAILS, PORTS, RECENT_PLACES, REFUSED_PLACES, Rules,
-    TRACE_PLACES,
+    Interface, Listed, MAX_BANS, MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_NETWORK_BANS, MAX_NETWORKS,
+    MAX_PREFIXES, MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES, MAX_TARGETS, MAX_TRAILS, PEER_PLACES, PORTS,
+    RECENT_PLACES, REFUSED_PLACES, Rules, TRACE_PLACES,
 };
 use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
 use scanguard_common::stray::Budget;
@@ -46,6 +47,25 @@ pub(crate) static BANNED: HashMap<AddressKey, Ban> = HashMap::with_max_entries(M
 /// Whether any source was ever banned: 0 → not zero where so, and only then [`BANNED`] is asked. Written by the programs.
 #[map]
 pub(crate) static BANNED_ANY: Array<u32> = Array::with_max_entries(1, 0);
+
+/// Which sources of networks are banned: network → record; those that were quiet longest are forgotten. Written by the
+/// programs.
+#[map]
+pub(crate) static NETWORKS: LruHashMap<AddressKey, Network> = LruHashMap::with_max_entries(MAX_NETWORKS, 0);
+
+/// Networks whose new contacts are refused: network → its last ban. Nobody is pushed out. Written by the programs; the
+/// operator may lift a ban.
+#[map]
+pub(crate) static BANNED_NETS: HashMap<AddressKey, Ban> = HashMap::with_max_entries(MAX_NETWORK_BANS, 0);
+
+/// Until when any network is banned: 0 → second. Where that has passed, nobody need look. Written by the programs.
+#[map]
+pub(crate) static NETS_UNTIL: Array<u32> = Array::with_max_entries(1, 0);
+
+/// Which networks have peers: place by hash of the network → when last. Written by the programs at the second door, and
+/// by the controller for connections that are idle.
+#[map]
+pub(crate) static PEERS: Array<Peer> = Array::with_max_entries(PEER_PLACES, 0);
 
 /// Sources that are never banned, because this host depends on them: address → why. Written by the controller.
 #[map]

@@ -12,7 +12,7 @@ use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
 use scanguard_common::time::Seconds;
 
 use crate::lookup::now;
-use crate::maps;
+use crate::{maps, network};
 
 /// Remembers the flow of a packet that leaves, and the port that accepts a connection with it. Whether it may be an
 /// answer to a first contact: bulk data is not.
@@ -29,13 +29,17 @@ pub(crate) fn speech(packet: &Packet) -> bool {
     let Some(cached) = maps::FLOW_CACHE.get_ptr_mut(slot) else { return accepts };
     let entry = spread & !WHILE_MASK | a_while();
     // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
-    if unsafe { cached.read() } == entry {
-        return accepts;
+    if !accepts && unsafe { cached.read() } == entry {
+        return false;
     }
     write(packet);
+    network::speaks(packet);
+    if accepts {
+        return true; // whoever accepts a connection has not spoken in it: what follows is written down too
+    }
     // SAFETY: as above.
     unsafe { cached.write(entry) };
-    accepts || packet.transport.protocol == IpProtocol::UDP
+    packet.transport.protocol == IpProtocol::UDP
 }
 
 /// Writes a flow down. Where there is no room even for a new one, it is not known: then the kernel's own tables must do.

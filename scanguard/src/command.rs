@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::lock::Lock;
 use crate::maps::Maps;
 use crate::pin::Pins;
-use crate::{privilege, spared};
+use crate::{peers, privilege, spared};
 
 /// The pins of what is guarded now, for a command that works on them.
 ///
@@ -62,5 +62,6 @@ async fn change() -> anyhow::Result<(Lock, Maps)> {
     let lock = Lock::take().await?;
     let mut maps = Maps::open(&pins)?;
     spared::refresh(&mut maps).await?;
+    peers::refresh(&mut maps)?;
     Ok((lock, maps))
 }

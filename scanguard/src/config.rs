@@ -36,12 +36,13 @@ pub(crate) struct Config {
 /// IPv4 addresses as numbers; 0 where there is none.
 pub(crate) type PublicAddresses = [u32; PUBLIC_ADDRESSES];
 
-/// How long bans last, in seconds.
+/// How long bans last, in seconds, and how many sources it takes to ban a network.
 #[derive(Debug, Default, PartialEq)]
 struct BanTerms {
     first: Option<u32>,
     ceiling: Option<u32>,
     forget: Option<u32>,
+    network: Option<u32>,
 }
 
 /// Something, and the line where it was typed.
@@ -84,6 +85,7 @@ impl Config {
             (&mut rules.terms.first, self.ban.first),
             (&mut rules.terms.ceiling, self.ban.ceiling),
             (&mut rules.terms.forget, self.ban.forget),
+            (&mut rules.network_sources, self.ban.network),
         ];
         for (rule, typed) in overrides {
             *rule = typed.unwrap_or(*rule);

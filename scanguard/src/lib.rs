@@ -42,6 +42,7 @@ mod maps;
 mod nearest;
 mod netlink;
 mod open_link;
+mod peers;
 mod pin;
 mod prefix;
 mod privilege;

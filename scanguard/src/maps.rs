@@ -2,6 +2,7 @@
 
 mod incidents;
 mod list;
+mod networks;
 mod shape;
 mod sources;
 mod whole;
@@ -18,6 +19,7 @@ use scanguard_common::cause::Cause;
 use scanguard_common::count::{self, Notes, Tally};
 use scanguard_common::evidence::{Source, Trail};
 use scanguard_common::incident::{Past, Target};
+use scanguard_common::network::{Network, Peer};
 use scanguard_common::policy::{Judgement, PortRule};
 use scanguard_common::schema::{Interface, InterfaceSlot, Listed, Rules};
 
@@ -42,6 +44,9 @@ const SOURCES: &str = "SOURCES";
 const TRAILS: &str = "TRAILS";
 const TARGETS: &str = "TARGETS";
 const INCIDENTS: &str = "INCIDENTS";
+const NETWORKS: &str = "NETWORKS";
+const BANNED_NETS: &str = "BANNED_NETS";
+const PEERS: &str = "PEERS";
 const EVENTS: &str = "EVENTS";
 
 /// A record of the programs, as it lies in map memory.
@@ -71,6 +76,10 @@ unsafe impl Pod for Wire<Trail> {}
 unsafe impl Pod for Wire<Target> {}
 // SAFETY: as above.
 unsafe impl Pod for Wire<Past> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<Network> {}
+// SAFETY: as above.
+unsafe impl Pod for Wire<Peer> {}
 
 /// An address as a key: 16 bytes, IPv4 in its mapped form.
 type AddressKey = [u8; ADDRESS];
@@ -104,6 +113,9 @@ pub(crate) struct Maps {
     trails: HashMap<MapData, AddressKey, Wire<Trail>>,
     targets: HashMap<MapData, AddressKey, Wire<Target>>,
     incidents: HashMap<MapData, Wire<Past>, Wire<Target>>,
+    networks: HashMap<MapData, AddressKey, Wire<Network>>,
+    banned_nets: HashMap<MapData, AddressKey, Wire<Ban>>,
+    peers: Array<MapData, Wire<Peer>>,
 }
 
 impl Maps {
@@ -124,6 +136,9 @@ impl Maps {
             trails: open(pins, TRAILS)?,
             targets: open(pins, TARGETS)?,
             incidents: open(pins, INCIDENTS)?,
+            networks: open(pins, NETWORKS)?,
+            banned_nets: open(pins, BANNED_NETS)?,
+            peers: open(pins, PEERS)?,
         })
     }
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use scanguard_common::incident;
 use scanguard_common::key::{Address, MAPPED_PREFIX_BITS};
+use scanguard_common::{incident, network};
 
 use crate::error::Error;
 
@@ -72,6 +72,17 @@ impl Prefix {
         Prefix(IpNet::new_assert(source, bits).trunc())
     }
 
+    /// The network of an address, as the engine bans networks.
+    pub(crate) fn of_network(address: IpAddr) -> Prefix {
+        let bits = if address.is_ipv4() { network::IPV4_BITS } else { network::IPV6_BITS };
+        Prefix(IpNet::new_assert(address, bits).trunc())
+    }
+
+    /// Its first address.
+    pub(crate) fn first(&self) -> IpAddr {
+        self.0.addr()
+    }
+
     /// A network that takes part in a shared scan.
     pub(crate) fn of_share(share: incident::Prefix) -> Prefix {
         Prefix(IpNet::new_assert(address(share.address().bytes()), share.bits()))
@@ -126,12 +137,17 @@ pub(crate) fn address(bytes: [u8; 16]) -> IpAddr {
     Ipv6Addr::from(bytes).to_canonical()
 }
 
+/// The address as the engine has it.
+pub(crate) fn key(address: IpAddr) -> Address {
+    match address {
+        IpAddr::V4(address) => Address::v4(address.octets()),
+        IpAddr::V6(address) => Address::v6(address.octets()),
+    }
+}
+
 /// The address as the maps have it: 16 bytes, IPv4 in its mapped form.
 pub(crate) fn mapped(address: IpAddr) -> [u8; 16] {
-    match address {
-        IpAddr::V4(address) => Address::v4(address.octets()).bytes(),
-        IpAddr::V6(address) => address.octets(),
-    }
+    key(address).bytes()
 }
 
 impl fmt::Display for Prefix {

@@ -302,7 +302,7 @@ fn every_cause_says_of_a_source_what_it_should() {
             Cause::Land | Cause::BadSource => (None, NAMED_FALSELY),
             Cause::Stray | Cause::StrayFlood | Cause::StraySilenced => (None, SURVIVES),
             Cause::RecentPort => (None, "a service that restarts is no closed port"),
-            Cause::Banned => (None, TWICE),
+            Cause::Banned | Cause::BannedNetwork => (None, TWICE),
             Cause::Denied | Cause::PingSilenced | Cause::Allowed => (None, OPERATORS),
             Cause::InConnection
             | Cause::NewConnection

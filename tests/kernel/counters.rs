@@ -82,7 +82,7 @@ fn every_probe_is_counted_once_with_its_bytes_under_its_own_cause() -> Result<()
     );
     // What is dropped because of a policy, or of what its source did before, has tests of its own.
     let is_of_packets_alone = |cause: Cause| {
-        !matches!(cause, Cause::DecoyPort | Cause::Banned | Cause::Denied)
+        !matches!(cause, Cause::DecoyPort | Cause::Banned | Cause::BannedNetwork | Cause::Denied)
             && !cause.name().ends_with("-silenced")
     };
     let is_of_the_first_door =

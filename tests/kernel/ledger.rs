@@ -151,14 +151,26 @@ impl<'a> Ledger<'a> {
 
     /// Has the window of a destination be older by so many seconds.
     pub(crate) fn target_is_older(&self, destination: Ipv4Addr, seconds: u32) -> Result<()> {
-        let mut targets: HashMap<MapData, [u32; 4], [u8; size_of::<Target>()]> = self.open("TARGETS")?;
-        let mut record = targets.get(&key(destination.into()).words(), 0)?;
-        // It begins with the seconds of its first and of its last attempt.
+        self.age::<{ size_of::<Target>() }>("TARGETS", destination, seconds)
+    }
+
+    /// Has the ban of a network be older by so many seconds.
+    pub(crate) fn network_ban_is_older(&self, network: Ipv4Addr, seconds: u32) -> Result<()> {
+        self.age::<{ size_of::<Ban>() }>("BANNED_NETS", network, seconds)
+    }
+
+    /// Makes a record older that begins with two points in time.
+    fn age<const N: usize>(&self, map: &str, address: Ipv4Addr, seconds: u32) -> Result<()>
+    where
+        [u8; N]: Pod,
+    {
+        let mut records: HashMap<MapData, [u32; 4], [u8; N]> = self.open(map)?;
+        let mut record = records.get(&key(address.into()).words(), 0)?;
         for second in record.as_chunks_mut::<4>().0.iter_mut().take(2) {
             *second =
                 (u32::from_ne_bytes(*second).checked_sub(seconds).context("before the start")?).to_ne_bytes();
         }
-        Ok(targets.insert(key(destination.into()).words(), record, 0)?)
+        Ok(records.insert(key(address.into()).words(), record, 0)?)
     }
 
     /// Judges by other rules from now on.

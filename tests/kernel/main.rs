@@ -23,6 +23,7 @@ mod legitimate;
 mod lifetime;
 mod marks;
 mod messages;
+mod networks;
 mod policy;
 mod portable;
 mod processors;

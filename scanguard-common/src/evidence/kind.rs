@@ -106,6 +106,7 @@ impl Kind {
             | Cause::Land
             | Cause::BadSource
             | Cause::Banned
+            | Cause::BannedNetwork
             | Cause::Denied
             | Cause::PingSilenced
             | Cause::StraySilenced

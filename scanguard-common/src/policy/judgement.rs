@@ -2,6 +2,7 @@
 
 use crate::ban::Terms;
 use crate::evidence::{Weights, decayed};
+use crate::network::USUAL;
 
 /// The rules by which evidence is judged.
 #[repr(C)]
@@ -13,9 +14,11 @@ pub struct Judgement {
     pub half_life: u32,
     /// How long bans last.
     pub terms: Terms,
+    /// How many sources of a network have to be banned at once until the network is, 16 at the most; 0 for never.
+    pub network_sources: u32,
 }
 
-const _: () = assert!(size_of::<Judgement>() == 20);
+const _: () = assert!(size_of::<Judgement>() == 24);
 
 impl Judgement {
     /// How many closed ports a source can reach until it is banned, if it does nothing else and does it at once: the
@@ -117,7 +120,7 @@ impl Preset {
     pub fn judgement(self) -> Judgement {
         const HOUR: u32 = 3_600;
         let terms = Terms { first: HOUR / 6, ceiling: 24 * HOUR, forget: 24 * HOUR };
-        Judgement { threshold: self.threshold(), half_life: 6 * HOUR, terms }
+        Judgement { threshold: self.threshold(), half_life: 6 * HOUR, terms, network_sources: USUAL }
     }
 }
 

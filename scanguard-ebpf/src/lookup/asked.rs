@@ -33,6 +33,7 @@ pub(super) fn destination(ctx: &XdpContext) -> Destination {
 pub(super) fn ban() -> Option<Cause> {
     match scanguard_ban() {
         BANNED => Some(Cause::Banned),
+        BANNED_NETWORK => Some(Cause::BannedNetwork),
         DENIED => Some(Cause::Denied),
         _ => None,
     }
@@ -88,7 +89,8 @@ extern "C" fn scanguard_route(ctx: *mut xdp_md) -> u32 {
 }
 
 const BANNED: u32 = 1;
-const DENIED: u32 = 2;
+const BANNED_NETWORK: u32 = 2;
+const DENIED: u32 = 3;
 
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -96,6 +98,7 @@ extern "C" fn scanguard_ban() -> u32 {
     let Some(packet) = aside::get(Door::In) else { return 0 };
     match memory::ban(packet.sender(), packet.source) {
         Some(Cause::Banned) => BANNED,
+        Some(Cause::BannedNetwork) => BANNED_NETWORK,
         Some(_) => DENIED,
         None => 0,
     }

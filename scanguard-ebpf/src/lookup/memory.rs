@@ -13,7 +13,7 @@ use scanguard_common::stray::Budget;
 use scanguard_common::time::{Nanos, Seconds};
 
 use super::now;
-use crate::{maps, remember};
+use crate::{maps, network, remember};
 
 /// Whether the operator has allowed an address.
 pub(crate) fn allows(address: Address) -> bool {
@@ -28,6 +28,9 @@ pub(super) fn ban(sender: Address, address: Address) -> Option<Cause> {
     let banned = if any { unsafe { maps::BANNED.get(sender.words()) }.copied() } else { None };
     if banned.is_some_and(|ban| ban.holds(Seconds::of(now()))) {
         return Some(Cause::Banned);
+    }
+    if network::is_banned(&sender) {
+        return Some(Cause::BannedNetwork);
     }
     let any = maps::RULES.get(0).is_some_and(Rules::denies_any);
     let denied = any

@@ -2,6 +2,8 @@
 
 mod plan;
 
+use std::net::IpAddr;
+
 use clap::Subcommand;
 use scanguard_common::schema::{Listed, REASON_BYTES};
 use scanguard_common::time::Seconds;
@@ -149,27 +151,38 @@ async fn remove(prefixes: &[Prefix]) -> anyhow::Result<()> {
     let (_lock, mut maps) = change().await?;
     let now = clock::seconds()?;
     let listed = maps.listed(List::Denied)?;
-    let (mut denied, mut banned) = (Vec::new(), Vec::new());
+    let (mut denied, mut banned, mut networks) = (Vec::new(), Vec::new(), Vec::new());
     for prefix in prefixes {
         let is_denied = listed.iter().any(|(other, _)| other == prefix);
         let source = is_banned(prefix, &maps, now)?;
-        if !is_denied && source.is_none() {
+        let network = is_banned_network(prefix, &maps, now)?;
+        if !is_denied && source.is_none() && network.is_none() {
             return Err(Error::NotBanned(prefix.to_string()).into());
         }
         if is_denied && !denied.contains(prefix) {
             denied.push(*prefix);
         }
         banned.extend(source);
+        networks.extend(network);
     }
     maps.strike(List::Denied, &denied)?;
     for source in banned {
         maps.lift(source)?;
     }
-    Ok(())
+    networks.into_iter().try_for_each(|network| maps.lift_network(network))
+}
+
+/// The first address of the network whose ban holds now, if it is this.
+fn is_banned_network(prefix: &Prefix, maps: &Maps, now: Seconds) -> anyhow::Result<Option<IpAddr>> {
+    let first = prefix.first();
+    if Prefix::of_network(first) != *prefix {
+        return Ok(None);
+    }
+    Ok(maps.network_ban(first)?.filter(|ban| ban.holds(now)).map(|_| first))
 }
 
 /// The source whose ban holds now, if it is this.
-fn is_banned(prefix: &Prefix, maps: &Maps, now: Seconds) -> anyhow::Result<Option<std::net::IpAddr>> {
+fn is_banned(prefix: &Prefix, maps: &Maps, now: Seconds) -> anyhow::Result<Option<IpAddr>> {
     let Some(source) = prefix.source() else { return Ok(None) };
     Ok(maps.ban(source)?.filter(|ban| ban.holds(now)).map(|_| source))
 }

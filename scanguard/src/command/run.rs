@@ -20,6 +20,7 @@ use crate::interface::Interfaces;
 use crate::log;
 use crate::maps::Maps;
 use crate::output::{Output, Printable};
+use crate::peers;
 use crate::pin::Pins;
 use crate::redirected;
 use crate::spared;
@@ -73,6 +74,7 @@ async fn watch(
     let mut warnings = Warnings::default();
     let mut summary = Summary::default();
     let mut dependence = spared::Watch::begin()?;
+    let mut passed: u32 = 0;
     let mut ticks: Interval = interval(Duration::from_secs(1));
     loop {
         tokio::select! {
@@ -87,6 +89,10 @@ async fn watch(
                 names = Names::read(&pins).await?;
                 let maps = Maps::open(&pins)?;
                 dependence.follow(&pins).await?;
+                if passed.is_multiple_of(PEERS_EACH) {
+                    peers::refresh(&mut Maps::open(&pins)?)?;
+                }
+                passed = passed.wrapping_add(1);
                 warnings.tell(&guarded, &maps, &pins, output).await?;
                 summary.tell(&Stats::read(&maps, &guarded)?, output)?;
             }
@@ -94,6 +100,9 @@ async fn watch(
         }
     }
 }
+
+/// How often the kernel is asked for connections that are idle, in seconds: more often than the programs forget them.
+const PEERS_EACH: u32 = 3_600;
 
 /// The events, unless another process reads them already.
 fn events(pins: &Pins, output: &mut Output<'_>) -> anyhow::Result<Option<Events>> {

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use scanguard_common::classify::signature::PUBLIC_ADDRESSES;
+use scanguard_common::network;
 use scanguard_common::policy::{ClosedPorts, Ping, Preset};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -25,7 +26,7 @@ const KEYS: [&str; 10] = [
     "gateway",
     "allow",
 ];
-const BAN_KEYS: [&str; 3] = ["first", "ceiling", "forget"];
+const BAN_KEYS: [&str; 4] = ["first", "ceiling", "forget", "network"];
 
 /// All presets, the one that bans nobody last.
 pub(crate) const PRESETS: [Preset; 4] = [Preset::Tolerant, Preset::Balanced, Preset::Sensitive, Preset::Off];
@@ -41,6 +42,9 @@ pub(crate) fn name_of(ping: Ping) -> &'static str {
 /// The longest half-life, in seconds: a year. Beyond it, the slowest scan that is caught would take longer than the
 /// programs' clock lasts.
 const LONGEST_HALF_LIFE: u32 = 365 * 86_400;
+
+/// The most sources of a network that are remembered.
+const MOST_SOURCES: u32 = network::MOST;
 
 /// Reads a whole file, or says what is wrong with it.
 pub(super) fn parse(text: &str) -> Result<Config, Problem> {
@@ -76,7 +80,9 @@ const PORT: &str = "is no port; write it like \"tcp/443\" or \"udp/53\"";
 
 fn ban(entry: &Entry<'_>, config: &mut Config) -> Result<(), Problem> {
     let DeValue::Table(table) = entry.value.get_ref() else {
-        return Err(entry.problem("is no table; write [ban], and below it first, ceiling and forget"));
+        return Err(
+            entry.problem("is no table; write [ban], and below it first, ceiling, forget and network")
+        );
     };
     for (key, value) in table {
         let inner = Entry { text: entry.text, key: key.get_ref().as_ref(), value };
@@ -84,6 +90,10 @@ fn ban(entry: &Entry<'_>, config: &mut Config) -> Result<(), Problem> {
             "first" => &mut config.ban.first,
             "ceiling" => &mut config.ban.ceiling,
             "forget" => &mut config.ban.forget,
+            "network" => {
+                config.ban.network = Some(inner.sources()?);
+                continue;
+            }
             unknown => return Err(entry.unknown_key(key.span().start, unknown, &BAN_KEYS)),
         };
         *typed = Some(inner.duration()?);
@@ -143,6 +153,16 @@ impl Entry<'_> {
 
     fn duration(&self) -> Result<u32, Problem> {
         duration::parse(self.string()?).map_err(|why| self.problem(&why))
+    }
+
+    /// How many sources it takes to ban a network.
+    fn sources(&self) -> Result<u32, Problem> {
+        let number = self.value.get_ref().as_integer().and_then(|number| number.as_str().parse().ok());
+        number.filter(|number| *number == 0 || (2..=MOST_SOURCES).contains(number)).ok_or_else(|| {
+            self.problem(&format!(
+                "is no number of sources; write one from 2 to {MOST_SOURCES}, or 0 for never"
+            ))
+        })
     }
 
     fn half_life(&self) -> Result<u32, Problem> {
@@ -228,7 +248,8 @@ mod tests {
     #[test]
     fn each_key_is_understood() {
         let port = |given| ProtocolPort::parse(given).expect("a port");
-        let ban = BanTerms { first: Some(600), ceiling: Some(86_400), forget: Some(7_200) };
+        let ban =
+            BanTerms { first: Some(600), ceiling: Some(86_400), forget: Some(7_200), network: Some(12) };
         let gateway = vec![Placed { line: 1, value: "eth0".to_owned() }];
         let allow = vec![Prefix::parse("192.0.2.0/24").expect("a prefix")];
         for (text, expected) in [
@@ -236,7 +257,7 @@ mod tests {
             ("preset = \"sensitive\"", Config { preset: Some(Preset::Sensitive), ..Config::default() }),
             ("half_life = \"6h\"", Config { half_life: Some(21_600), ..Config::default() }),
             (
-                "[ban]\nfirst = \"10m\"\nceiling = \"24h\"\nforget = \"2h\"",
+                "[ban]\nfirst = \"10m\"\nceiling = \"24h\"\nforget = \"2h\"\nnetwork = 12",
                 Config { ban, ..Config::default() },
             ),
             ("public = [\"tcp/443\"]", Config { public: vec![port("tcp/443")], ..Config::default() }),
@@ -271,7 +292,15 @@ mod tests {
             ("ping = \"never\"", "1: ping: never: no such choice; there are answer, silent"),
             ("closed_ports = \"pas\"", "1: closed_ports: pas: no such choice; did you mean pass?"),
             ("preset = 1", "1: preset: is no text; put it in quotes"),
-            ("ban = 1", "1: ban: is no table; write [ban], and below it first, ceiling and forget"),
+            ("ban = 1", "1: ban: is no table; write [ban], and below it first, ceiling, forget and network"),
+            (
+                "[ban]\nnetwork = 1",
+                "2: network: is no number of sources; write one from 2 to 16, or 0 for never",
+            ),
+            (
+                "[ban]\nnetwork = \"8\"",
+                "2: network: is no number of sources; write one from 2 to 16, or 0 for never",
+            ),
             (
                 "public = \"tcp/443\"",
                 "1: public: is no list; write ports like tcp/443 in brackets, each in quotes",

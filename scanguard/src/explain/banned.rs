@@ -36,6 +36,23 @@ pub(super) static TOPICS: &[Topic] = &[
         ],
     },
     Topic {
+        cause: Cause::BannedNetwork,
+        title: "A neighbour of banned sources",
+        aliases: &["network-ban", "neighbour"],
+        what: &[
+            "A new contact from an IPv4 /24 or an IPv6 /56 of which several sources are banned for scanning at the \
+             same time: eight, unless the policy says otherwise (`network` in [ban]). The next address of it is likely \
+             to be the same scanner's.",
+        ],
+        lesson: Lesson::Words,
+        tools: &["nmap -Pn -sT -p 22 HOST"],
+        verdict: &[
+            REFUSES,
+            "Nor is a network banned where anybody has a connection with this host, but for published ports, or had \
+             one in the last two hours. `scanguard ban list` shows it, and `scanguard ban remove PREFIX` lifts it.",
+        ],
+    },
+    Topic {
         cause: Cause::Denied,
         title: "A source that the operator has banned",
         aliases: &["denied-source"],

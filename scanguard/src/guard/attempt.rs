@@ -19,7 +19,7 @@ use crate::output::Output;
 use crate::pin::Pins;
 use crate::prefix::Prefix;
 use crate::program::{self, AttachError, Constants, INGRESS, INGRESS_IN_PIECES};
-use crate::spared;
+use crate::{peers, spared};
 
 /// What was done so far, so that it can be taken back.
 pub(super) struct Attempt<'a> {
@@ -66,7 +66,9 @@ impl<'a> Attempt<'a> {
         }
         self.impose(request.chosen)?;
         self.allow(&request.chosen.allow)?;
-        spared::refresh(&mut Maps::open(self.pins)?).await?;
+        let mut maps = Maps::open(self.pins)?;
+        spared::refresh(&mut maps).await?;
+        peers::refresh(&mut maps)?;
         let mut attached = Vec::new();
         for (target, slot, mut ebpf) in ready {
             let (mode, name) = put_on(&mut ebpf, target, request.mode, &self.pins.link(slot), output)?;

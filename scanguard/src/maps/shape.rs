@@ -12,19 +12,21 @@ use scanguard_common::count::{CAUSES_PER_INTERFACE, Notes, Tally};
 use scanguard_common::event::EventGate;
 use scanguard_common::evidence::{Knock, Source, Trail};
 use scanguard_common::incident::{Past, Target};
+use scanguard_common::network::{Network, Peer};
 use scanguard_common::parse::Packet;
 use scanguard_common::policy::PortRule;
 use scanguard_common::recent::Recent;
 use scanguard_common::schema::{
     BALLOTS, DOOR_PLACES, EVENT_GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, Listed, MAX_BANS,
-    MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_PREFIXES, MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES,
-    MAX_TARGETS, MAX_TRAILS, PORTS, RECENT_PLACES, REFUSED_PLACES, Rules, TRACE_PLACES,
+    MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_NETWORK_BANS, MAX_NETWORKS, MAX_PREFIXES, MAX_SOURCES,
+    MAX_SPARED, MAX_STRAY_SOURCES, MAX_TARGETS, MAX_TRAILS, PEER_PLACES, PORTS, RECENT_PLACES,
+    REFUSED_PLACES, Rules, TRACE_PLACES,
 };
 use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
 use scanguard_common::stray::Budget;
 
 use super::{ALLOWED, BANNED, COUNTS, DENIED, EVENTS, INCIDENTS, INTERFACES, NOTES, PORT_RULES, RULES};
-use super::{SCHEMA, SOURCES, SPARED, TARGETS, TRAILS, info};
+use super::{BANNED_NETS, NETWORKS, PEERS, SCHEMA, SOURCES, SPARED, TARGETS, TRAILS, info};
 use crate::pin::Pins;
 
 /// What a pinned map must look like.
@@ -56,7 +58,7 @@ const fn by_address<V>(name: &'static str, kind: MapType, entries: u32) -> Shape
     shape(name, kind, (ADDRESS, size_of::<V>()), entries)
 }
 
-const SHAPES: [Shape; 28] = [
+const SHAPES: [Shape; 32] = [
     array::<u32>(SCHEMA, 1),
     array::<Rules>(RULES, 1),
     array::<PortRule>(PORT_RULES, PORTS),
@@ -83,6 +85,10 @@ const SHAPES: [Shape; 28] = [
     by_address::<Source>(SOURCES, MapType::LruHash, MAX_SOURCES),
     by_address::<Trail>(TRAILS, MapType::LruHash, MAX_TRAILS),
     array::<Knock>("DOOR", DOOR_PLACES),
+    by_address::<Network>(NETWORKS, MapType::LruHash, MAX_NETWORKS),
+    by_address::<Ban>(BANNED_NETS, MapType::Hash, MAX_NETWORK_BANS),
+    array::<u32>("NETS_UNTIL", 1),
+    array::<Peer>(PEERS, PEER_PLACES),
     by_address::<Target>(TARGETS, MapType::LruHash, MAX_TARGETS),
     shape(INCIDENTS, MapType::LruHash, (size_of::<Past>(), size_of::<Target>()), MAX_INCIDENTS),
 ];

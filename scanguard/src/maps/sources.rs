@@ -89,14 +89,16 @@ impl Maps {
     }
 }
 
-fn entries<T: Copy>(map: &HashMap<MapData, AddressKey, Wire<T>>) -> Result<Vec<(IpAddr, T)>, MapError>
+pub(super) fn entries<T: Copy>(
+    map: &HashMap<MapData, AddressKey, Wire<T>>,
+) -> Result<Vec<(IpAddr, T)>, MapError>
 where
     Wire<T>: aya::Pod,
 {
     map.iter().map(|entry| entry.map(|(key, Wire(value))| (address(key), value))).collect()
 }
 
-fn found<T>(result: Result<Wire<T>, MapError>) -> Result<Option<T>, MapError> {
+pub(super) fn found<T>(result: Result<Wire<T>, MapError>) -> Result<Option<T>, MapError> {
     match result {
         Ok(Wire(value)) => Ok(Some(value)),
         Err(error) if is_absent(&error) => Ok(None),

@@ -191,14 +191,24 @@ impl Host {
         if mark::knocks(cause) { mark::find(frame, packet, &mut self.traces) } else { Label::NONE }
     }
 
+    /// Remembers whom the host speaks to, unless it only accepts a connection, or does so from a published port.
+    fn speak_to(&mut self, packet: &Packet) {
+        let transport = &packet.transport;
+        let accepts = transport.segment.flags.has(TcpFlags::SYN | TcpFlags::ACK);
+        let rule = self.choices.port_rule(transport.ports.source);
+        if !accepts && !rule.is_public(transport.protocol) {
+            self.ledger.speak_to(packet.destination, self.now);
+        }
+    }
+
     /// Every window in which a shared scan was recognised, with the destination.
     pub(super) fn incidents(&self) -> Vec<(IpAddr, Target)> {
         self.ledger.incidents()
     }
 
-    /// Whether new contacts of a source are refused.
-    pub(super) fn bans(&self, source: Address) -> bool {
-        self.ledger.bans(source, self.now)
+    /// Why new contacts of a source are refused, if so.
+    pub(super) fn refuses(&self, source: Address) -> Option<Cause> {
+        self.ledger.refuses(source, self.now)
     }
 
     /// Remembers that the port is closed from which a reset would have left.
@@ -245,6 +255,7 @@ impl Host {
         match leaving {
             Leaving::Speech => {
                 let now = self.now;
+                self.speak_to(packet);
                 let connection = self.connections.get_or_insert_mut(*flow, || Connection::new(now));
                 if is_tcp && packet.transport.segment.flags.has(TcpFlags::SYN | TcpFlags::ACK) {
                     // Where both ask at once, both accept, and nobody listens.
@@ -297,7 +308,7 @@ impl Host {
             is_ours,
             spoken: flow.and_then(|flow| self.spoken(&flow)),
             listened: self.listened_at(listener),
-            is_banned: self.bans(sender),
+            refused_for: self.refuses(sender),
             is_learning: self.is_learning(),
             was_refused: packet.is_some_and(|packet| self.was_refused(packet)),
             left: packet.map(|packet| self.traces.left_by(packet)),

@@ -22,11 +22,13 @@ use scanguard_common::count::{self, Tally};
 use scanguard_common::evidence::Kind;
 use scanguard_common::flow::LEARNING;
 use scanguard_common::frame::Frame as _;
+use scanguard_common::key::spread;
+use scanguard_common::network::network;
 use scanguard_common::parse::Packet;
 use scanguard_common::parse::link::{self, MacAddress};
 use scanguard_common::policy::{Policy, Role};
 use scanguard_common::policy::{PortRule, Preset};
-use scanguard_common::schema::{Interface, InterfaceSlot, Listed, REFUSED_PLACES, Rules};
+use scanguard_common::schema::{Interface, InterfaceSlot, Listed, PEER_PLACES, REFUSED_PLACES, Rules};
 use scanguard_common::speech::{Flow, Listened, Spoken};
 use scanguard_common::time::{Nanos, Seconds};
 
@@ -243,8 +245,24 @@ impl Kernel {
     fn set_ban(&mut self, scene: &Scene) -> anyhow::Result<()> {
         const TERMS: Terms = Terms { first: 3_600, ceiling: 3_600, forget: 3_600 };
         let now = Seconds::of(clock::now()?);
-        let ban = scene.is_banned.then(|| Wire(Ban::default().again(Kind::Closed, Label::NONE, TERMS, now)));
-        self.remember("BANNED", scene.sender.words(), ban)
+        let ban = Wire(Ban::default().again(Kind::Closed, Label::NONE, TERMS, now));
+        let for_this = |cause| (scene.refused_for == Some(cause)).then_some(ban);
+        self.remember("BANNED", scene.sender.words(), for_this(Cause::Banned))?;
+        let network = network(scene.sender);
+        self.remember("BANNED_NETS", network.words(), for_this(Cause::BannedNetwork))?;
+        if scene.refused_for == Some(Cause::BannedNetwork) {
+            self.set_place("NETS_UNTIL", 0, ban.0.until().0)?;
+            // The engine found no peer in it.
+            let place = spread(network, SEED) % u64::from(PEER_PLACES);
+            self.set_place("PEERS", u32::try_from(place).context("a place of the map PEERS")?, 0)?;
+        }
+        Ok(())
+    }
+
+    fn set_place(&mut self, name: &str, place: u32, value: u32) -> anyhow::Result<()> {
+        let map = self.ebpf.map_mut(name).with_context(|| format!("the object has no map {name}"))?;
+        let mut map: Array<&mut MapData, u32> = map.try_into()?;
+        map.set(place, value, 0).with_context(|| format!("writing the map {name}"))
     }
 
     /// Leaves behind what the source left at the host, and sets the time of day.

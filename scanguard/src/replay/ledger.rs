@@ -15,9 +15,13 @@ use scanguard_common::evidence::{Contact, Entry, Kind, Knock, Source, Tables, Ve
 use scanguard_common::incident::{Attempt, Target, Targets, attempt};
 use scanguard_common::key::{Address, spread, spread_port};
 use scanguard_common::mark::Reason;
+use scanguard_common::network::{Network, Networks, Peer, network, widen};
 use scanguard_common::parse::Packet;
 use scanguard_common::policy::Judgement;
-use scanguard_common::schema::{DOOR_PLACES, MAX_BANS, MAX_INCIDENTS, MAX_SOURCES, MAX_TARGETS};
+use scanguard_common::schema::{
+    DOOR_PLACES, MAX_BANS, MAX_INCIDENTS, MAX_NETWORK_BANS, MAX_NETWORKS, MAX_SOURCES, MAX_TARGETS,
+    PEER_PLACES,
+};
 use scanguard_common::time::{Nanos, Seconds};
 
 use super::local::Local;
@@ -27,11 +31,13 @@ use crate::prefix::address;
 pub(super) const SEED: u64 = 0x243f_6a88_85a3_08d3;
 
 const SOURCES: NonZeroUsize = NonZeroUsize::new(MAX_SOURCES as usize).expect("not zero");
+const NETWORKS: NonZeroUsize = NonZeroUsize::new(MAX_NETWORKS as usize).expect("not zero");
 const TARGETS: NonZeroUsize = NonZeroUsize::new(MAX_TARGETS as usize).expect("not zero");
 
 /// The evidence of a capture.
 pub(super) struct Ledger {
     tables: InMemory,
+    networks: NetworksInMemory,
     judgement: Judgement,
 }
 
@@ -79,12 +85,32 @@ impl Ledger {
             targets: LruCache::new(TARGETS),
             past: VecDeque::new(),
         };
-        Ledger { tables, judgement }
+        let networks = NetworksInMemory {
+            records: LruCache::new(NETWORKS),
+            bans: HashMap::new(),
+            peers: vec![Peer::default(); PEER_PLACES as usize],
+        };
+        Ledger { tables, networks, judgement }
     }
 
-    /// Whether new contacts of a source are refused.
-    pub(super) fn bans(&self, source: Address, now: Nanos) -> bool {
-        self.tables.bans.get(&source).is_some_and(|ban| ban.holds(Seconds::of(now)))
+    /// Why new contacts of a source are refused, if so.
+    pub(super) fn refuses(&self, source: Address, now: Nanos) -> Option<Cause> {
+        let now = Seconds::of(now);
+        let holds = |ban: Option<&Ban>| ban.is_some_and(|ban| ban.holds(now));
+        if holds(self.tables.bans.get(&source)) {
+            return Some(Cause::Banned);
+        }
+        let network = network(source);
+        let bans = holds(self.networks.bans.get(&network)) && !self.networks.is_peer(network, now);
+        (bans && !self.tables.spared.iter().any(|spared| spared.contains(source)))
+            .then_some(Cause::BannedNetwork)
+    }
+
+    /// Whoever this side speaks to is a peer from now on.
+    pub(super) fn speak_to(&mut self, peer: Address, now: Nanos) {
+        if let Some(place) = self.networks.peers.get_mut(place_of_peer(network(peer))) {
+            *place = Peer::at(Seconds::of(now));
+        }
     }
 
     /// Holds a packet that came in, or would have, against its source, or for it.
@@ -98,6 +124,9 @@ impl Ledger {
         if kind.is_held_against() {
             let is_ban = matches!(verdict, Verdict::Banned(_));
             attempt(&mut self.tables, &Attempt::new(packet, is_ban, Seconds::of(at)), SEED);
+            if is_ban {
+                self.widen(contact.source, Seconds::of(at));
+            }
         }
         match verdict {
             Verdict::Noted | Verdict::Displaced => Came::Nothing,
@@ -119,6 +148,15 @@ impl Ledger {
 }
 
 impl Ledger {
+    /// Bans the network of a source that was banned just now, if that is enough.
+    fn widen(&mut self, source: Address, now: Seconds) {
+        if let Some(ban) = self.tables.bans.get(&source) {
+            let [.., t0, t1, t2, t3] = spread(source, SEED).to_le_bytes();
+            let tag = u32::from_le_bytes([t0, t1, t2, t3]);
+            widen(&mut self.networks, source, (tag, *ban), &self.judgement, now);
+        }
+    }
+
     /// Every window in which a shared scan was recognised, with the destination.
     pub(super) fn incidents(&self) -> Vec<(IpAddr, Target)> {
         let present = self.tables.targets.iter();
@@ -201,5 +239,44 @@ impl Targets for InMemory {
             self.past.pop_front();
         }
         self.past.push_back((destination, *target));
+    }
+}
+
+/// What is known of networks.
+struct NetworksInMemory {
+    records: LruCache<Address, Network>,
+    bans: HashMap<Address, Ban>,
+    peers: Vec<Peer>,
+}
+
+impl NetworksInMemory {
+    fn is_peer(&self, network: Address, now: Seconds) -> bool {
+        self.peers.get(place_of_peer(network)).is_some_and(|peer| peer.counts(now))
+    }
+}
+
+fn place_of_peer(network: Address) -> usize {
+    usize::try_from(spread(network, SEED) % u64::from(PEER_PLACES)).unwrap_or_default()
+}
+
+impl Networks for NetworksInMemory {
+    fn record(&mut self, network: Address) -> Option<&mut Network> {
+        Some(self.records.get_or_insert_mut(network, || Network::QUIET))
+    }
+
+    fn has_peer(&mut self, network: Address, now: Seconds) -> bool {
+        self.is_peer(network, now)
+    }
+
+    fn last_ban(&mut self, network: Address) -> Option<Ban> {
+        self.bans.get(&network).copied()
+    }
+
+    fn keep_ban(&mut self, network: Address, ban: Ban) -> bool {
+        let has_room = self.bans.len() < MAX_NETWORK_BANS as usize || self.bans.contains_key(&network);
+        if has_room {
+            self.bans.insert(network, ban);
+        }
+        has_room
     }
 }

@@ -29,7 +29,7 @@ impl Lookups for Incoming<'_> {
     }
 
     fn ban(&self, packet: &Packet) -> Option<Cause> {
-        self.host.bans(packet.sender()).then_some(Cause::Banned)
+        self.host.refuses(packet.sender())
     }
 
     fn port_rule(&self, packet: &Packet) -> PortRule {

@@ -1,7 +1,9 @@
 //! Who is banned: by the operator, and for scanning.
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 
+use scanguard_common::ban::Ban;
 use scanguard_common::classify::signature::Signature;
 use serde::Serialize;
 
@@ -46,17 +48,31 @@ impl Banlist {
         bans.retain(|(_, ban)| ban.holds(now));
         bans.sort_unstable_by_key(|(source, _)| *source);
         for (source, ban) in bans {
-            lines.push(Line {
-                source: Prefix::of_source(source).to_string(),
-                by: "engine",
-                since: dated(ban.since())?,
-                until: Some(dated(ban.until())?),
-                why: Some(ban.kind().name().to_owned()),
-                tool: ban.label().signature().map(Signature::name),
-                repeats: Some(ban.repeats()),
-            });
+            lines.push(Line::by_engine(source, ban)?);
+        }
+        let mut networks = maps.network_bans()?;
+        networks.retain(|(_, ban)| ban.holds(now));
+        networks.sort_unstable_by_key(|(network, _)| *network);
+        for (network, ban) in networks {
+            let why = format!("{}, by several of its sources", ban.kind().name());
+            let source = Prefix::of_network(network).to_string();
+            lines.push(Line { source, why: Some(why), ..Line::by_engine(network, ban)? });
         }
         Ok(Banlist(lines))
+    }
+}
+
+impl Line {
+    fn by_engine(source: IpAddr, ban: Ban) -> anyhow::Result<Line> {
+        Ok(Line {
+            source: Prefix::of_source(source).to_string(),
+            by: "engine",
+            since: dated(ban.since())?,
+            until: Some(dated(ban.until())?),
+            why: Some(ban.kind().name().to_owned()),
+            tool: ban.label().signature().map(Signature::name),
+            repeats: Some(ban.repeats()),
+        })
     }
 }
 

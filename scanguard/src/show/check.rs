@@ -69,6 +69,8 @@ pub(crate) struct PolicyMeaning {
     closed_ports: Option<u32>,
     /// How long the first ban lasts, in seconds.
     first_ban: u32,
+    /// How many sources of a network have to be banned at once until the network is; 0 for never.
+    network_sources: u32,
     /// The longest time between two probes of a scan that is still caught, in seconds.
     slowest_interval: Option<u32>,
     /// The same in probes an hour.
@@ -91,6 +93,7 @@ impl PolicyMeaning {
             preset: preset.map_or("none", Preset::name),
             closed_ports: bans.then(|| rules.closed_ports()),
             first_ban: rules.terms.first,
+            network_sources: rules.network_sources,
             slowest_interval,
             probes_per_hour: slowest_interval.map(per_hour),
             one_mistaken_in: preset.filter(|_| bans).map(Preset::one_mistake_in),
@@ -107,6 +110,13 @@ impl Show for PolicyMeaning {
         };
         let length = duration::written(self.first_ban);
         writeln!(out, "  A scanner reaches {closed_ports} closed ports, and is banned for {length}.")?;
+        if self.network_sources > 0 {
+            writeln!(
+                out,
+                "  A network is banned when {} of its sources are at once, unless it has a peer of this host.",
+                self.network_sources
+            )?;
+        }
         if let Some((interval, per_hour)) = self.slowest_interval.zip(self.probes_per_hour) {
             let interval = duration::written(interval);
             writeln!(

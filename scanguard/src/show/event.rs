@@ -47,6 +47,7 @@ impl Told {
             Some(News::Banned { seconds }) => ("banned", None, Some(seconds)),
             Some(News::BansFull) => ("bans-full", None, None),
             Some(News::Crowded) => ("crowded", None, None),
+            Some(News::NetworkBanned { seconds }) => ("network-banned", None, Some(seconds)),
             Some(News::Shared { sources: counted }) => {
                 sources = Some(counted);
                 ("shared", None, None)
@@ -93,6 +94,10 @@ impl Show for Told {
             ("banned", _, Some(seconds)) => {
                 let length = humantime::format_duration(Duration::from_secs(seconds.into()));
                 write!(out, ": {} is banned for {length}", self.source)?;
+            }
+            ("network-banned", _, Some(seconds)) => {
+                let length = humantime::format_duration(Duration::from_secs(seconds.into()));
+                write!(out, ": {} is banned for {length}", prefix::Prefix::of_network(self.source))?;
             }
             ("shared", _, Some(sources)) => {
                 write!(out, ": a scan that {sources} sources share, or more; see `scanguard sources`")?;

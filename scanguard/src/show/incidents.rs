@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn each_incident_is_one_line() {
         let expected = "\
-SHARED-SCAN           LAST                  OVER  SOURCES  BANNED  PORTS  COVERAGE  RANGE      ATTEMPTS  PREFIXES  LARGEST                                 AGAINST
+SHARED-SCAN           LAST                  OVER  SOURCES  BANNED  PORTS  COVERAGE  RANGE      ATTEMPTS  PREFIXES  LARGEST                                AGAINST
 2024-02-29T12:01:40Z  2024-02-29T12:01:53Z  yes        20       0    138      0.2%  1000-1139       140         2  198.51.100.0/24 15, 198.51.101.0/24 5  192.0.2.1
 ";
         assert_eq!(shown(&example(), false), expected);

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use scanguard_harness::{Frame, GUARDED_V4};
 
-use super::file::written;
+use super::file::{write, written};
 use super::run::{Run, replay};
 
 /// Replays a capture of so many sources, each of which asks for three ports that nobody else asks for, and is refused.
@@ -43,4 +43,30 @@ fn a_shared_scan_is_told_with_times_of_the_capture() {
 fn the_same_scan_over_an_hour_is_none() {
     let run = shared_by(200, 6_000);
     assert!(run.incidents().is_empty() && run.bans().is_empty(), "{:?}", run.incidents());
+}
+
+/// Eight sources of a network are banned; what a ninth asks for then, and one of the next network.
+fn neighbours_of_banned(policy: &str) -> Run {
+    let closed = |last, port| {
+        let source = Ipv4Addr::new(198, 51, 100, last);
+        let probe = Frame::ipv4(source, GUARDED_V4).tcp(40_000, port).flags("S").build();
+        let refusal = Frame::between(GUARDED_V4.into(), source.into()).tcp(port, 40_000);
+        [(1, probe), (1, refusal.flags("RA").seq(0).build())]
+    };
+    let scans = (1..=8).flat_map(|last| (100..105).flat_map(move |port| closed(last, port)));
+    let next = Ipv4Addr::new(198, 51, 101, 9);
+    let other = Frame::ipv4(next, GUARDED_V4).tcp(40_000, 100).flags("S").build();
+    let frames: Vec<_> = scans.chain(closed(9, 100)).chain([(1, other)]).collect();
+    let file = write(policy.as_bytes());
+    let arguments = format!("--local {GUARDED_V4} --policy {}", file.path().display());
+    replay(written(&frames).path(), &arguments).succeeded()
+}
+
+#[test]
+fn the_network_of_many_banned_sources_is_banned_if_the_policy_says_so() {
+    for (policy, refused) in [("", Some(&1)), ("[ban]\nnetwork = 9", None), ("[ban]\nnetwork = 0", None)] {
+        let run = neighbours_of_banned(policy);
+        assert_eq!(run.bans().len(), 8, "{policy}");
+        assert_eq!(run.dropped().get("banned-network"), refused, "{policy}: {:?}", run.dropped());
+    }
 }

@@ -1,5 +1,6 @@
 //! What the engine is told when it asks about one packet, for the kernel to be told the same.
 
+use scanguard_common::cause::Cause;
 use scanguard_common::classify::signature::Left;
 use scanguard_common::flow::Socket;
 use scanguard_common::key::Address;
@@ -23,8 +24,8 @@ pub(in crate::replay) struct Scene {
     pub(in crate::replay) spoken: Option<Nanos>,
     /// When a program last listened there; 0 for never.
     pub(in crate::replay) listened: Nanos,
-    /// Whether the other side is banned.
-    pub(in crate::replay) is_banned: bool,
+    /// Why new contacts of the other side are refused, if so.
+    pub(in crate::replay) refused_for: Option<Cause>,
     /// Whether connections of others are still being learned.
     pub(in crate::replay) is_learning: bool,
     /// Whether the port was refused a moment ago.

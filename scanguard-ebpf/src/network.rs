@@ -1,0 +1,109 @@
+//! Bans networks of which several sources are banned.
+
+use aya_ebpf::EbpfContext;
+use scanguard_common::ban::Ban;
+use scanguard_common::classify::flags::TcpFlags;
+use scanguard_common::event::News;
+use scanguard_common::key::{Address, spread};
+use scanguard_common::mark::Reason;
+use scanguard_common::network::{Network, Networks, Peer, network, widen};
+use scanguard_common::parse::Packet;
+use scanguard_common::policy::PortRule;
+use scanguard_common::schema::{InterfaceSlot, PEER_PLACES};
+use scanguard_common::time::Seconds;
+
+use crate::lookup::now;
+use crate::{maps, report};
+
+/// Takes in that the source of a packet was banned, and tells if its network is too from now on.
+#[inline(never)] // as in `main`
+pub(crate) fn source_was_banned<C: EbpfContext>(
+    ctx: &C,
+    interface: InterfaceSlot,
+    reason: &Reason,
+    packet: &Packet,
+) {
+    let Some(rules) = maps::RULES.get(0) else { return };
+    let source = packet.sender();
+    let Some(ban) = maps::BANNED.get_ptr(source.words()) else { return };
+    // SAFETY: a pointer from a map look-up is valid until the program ends. Every value is valid: it is copied.
+    let ban = unsafe { ban.read() };
+    let [.., t0, t1, t2, t3] = spread(source, maps::HASH_SEED.load()).to_le_bytes();
+    let tag = u32::from_le_bytes([t0, t1, t2, t3]);
+    if let Some(seconds) = widen(&mut Kept, source, (tag, ban), rules.judgement(), Seconds::of(now())) {
+        report::send(ctx, interface, reason, packet, News::NetworkBanned { seconds }.numbers());
+    }
+}
+
+/// Whether new contacts of a source are refused because of its network.
+#[inline(never)] // seldom called, and its key would take a part of the stack of those who are called often
+pub(crate) fn is_banned(source: &Address) -> bool {
+    let now = Seconds::of(now());
+    let until = maps::NETS_UNTIL.get(0).copied().unwrap_or_default();
+    if now.0 >= until {
+        return false;
+    }
+    let network = network(*source);
+    let bans = Kept.last_ban(network).is_some_and(|ban| ban.holds(now));
+    bans && !Kept.has_peer(network, now) && maps::SPARED.get_ptr(source.words()).is_none()
+}
+
+/// Remembers whom a packet that leaves is for, unless it only accepts a connection, or comes from a published port.
+#[inline(never)] // as above
+pub(crate) fn speaks(packet: &Packet) {
+    let transport = &packet.transport;
+    let accepts = transport.segment.flags.has(TcpFlags::SYN | TcpFlags::ACK);
+    let port = maps::PORT_RULES.get(u32::from(transport.ports.source.0)).copied();
+    if accepts || port.is_some_and(|rule: PortRule| rule.is_public(transport.protocol)) {
+        return;
+    }
+    if let Some(peer) = peer(network(packet.destination)) {
+        // SAFETY: a pointer from a map look-up is valid until the program ends. Other processors may write the four bytes
+        // at the same time: the same thing, or nearly.
+        unsafe { peer.write(Peer::at(Seconds::of(now()))) };
+    }
+}
+
+fn peer(network: Address) -> Option<*mut Peer> {
+    let spread = spread(network, maps::HASH_SEED.load());
+    maps::PEERS.get_ptr_mut(u32::try_from(spread % u64::from(PEER_PLACES)).unwrap_or_default())
+}
+
+/// What new records begin as: not on the stack, which has no room for them.
+static QUIET: Network = Network::QUIET;
+
+/// The maps in which networks are kept.
+struct Kept;
+
+impl Networks for Kept {
+    #[expect(clippy::needless_borrows_for_generic_args, reason = "moved, it would lie on the stack before")]
+    fn record(&mut self, network: Address) -> Option<&mut Network> {
+        if maps::NETWORKS.get_ptr_mut(network.words()).is_none() {
+            maps::NETWORKS.insert(network.words(), &QUIET, 0).ok()?;
+        }
+        let record = maps::NETWORKS.get_ptr_mut(network.words())?;
+        // SAFETY: as in `source_was_banned`, and none of it is read twice to be relied upon.
+        Some(unsafe { &mut *record })
+    }
+
+    fn has_peer(&mut self, network: Address, now: Seconds) -> bool {
+        // SAFETY: as in `speaks`.
+        peer(network).is_some_and(|peer| unsafe { peer.read() }.counts(now))
+    }
+
+    fn last_ban(&mut self, network: Address) -> Option<Ban> {
+        let ban = maps::BANNED_NETS.get_ptr(network.words())?;
+        // SAFETY: as in `source_was_banned`.
+        Some(unsafe { ban.read() })
+    }
+
+    fn keep_ban(&mut self, network: Address, ban: Ban) -> bool {
+        let is_kept = maps::BANNED_NETS.insert(network.words(), ban, 0).is_ok();
+        if let Some(until) = maps::NETS_UNTIL.get_ptr_mut(0).filter(|_| is_kept) {
+            // SAFETY: a pointer from a map look-up is valid until the program ends. Two processors that write at the same
+            // time write nearly the same second.
+            unsafe { until.write(until.read().max(ban.until().0)) };
+        }
+        is_kept
+    }
+}
