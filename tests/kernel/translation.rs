@@ -1,7 +1,7 @@
 //! Whatever can make a port answer that has no socket here is told by `status`, each by the real thing, and nothing is
 //! told where nothing is.
 
-mod lookup;
+pub(crate) mod lookup;
 
 use anyhow::{Context, Result, ensure};
 use aya::programs::tc::NlOptions;
@@ -144,10 +144,10 @@ fn devices_above_and_bridges_are_told() -> Result<()> {
 fn programs_that_choose_sockets_are_told() -> Result<()> {
     let lab = Lab::new()?;
     let guard = Guard::attached(&lab.guarded)?;
-    let elsewhere = lab.outside.within(SocketLookup::attach)?;
+    let elsewhere = lab.outside.within(SocketLookup::that_chooses_none)?;
     ensure!(reasons(&guard)?.is_empty(), "another host's program is told: {:?}", reasons(&guard)?);
     drop(elsewhere);
-    let lookup = lab.guarded.within(SocketLookup::attach)?;
+    let lookup = lab.guarded.within(SocketLookup::that_chooses_none)?;
     let told = reasons(&guard)?;
     ensure!(told == ["1 BPF program (sk_lookup) may choose another socket"], "told: {told:?}");
     drop(lookup);

@@ -200,6 +200,31 @@ fn several_paths_for_one_connection() -> Result<()> {
     })
 }
 
+/// As routers have it between them (RFC 2385).
+#[test]
+fn segments_that_are_signed() -> Result<()> {
+    Scene::play(|stage| {
+        let listener = Socket::tcp(stage.server, stage.server_is)?
+            .signing_for(stage.client_is)?
+            .bound_to((stage.server_is, 0))?
+            .listen()?;
+        let at = listener.local_addr()?;
+        for _ in 0..5 {
+            let client = Socket::tcp(stage.client, stage.server_is)?.signing_for(stage.server_is)?;
+            let client = stage.scene.tries(|| client.connect(at))?;
+            let server = accept(&listener)?;
+            exchange(&client, &server)?;
+            pour(&client, &server, 100_000)?;
+            pour(&server, &client, 100_000)?;
+        }
+        // Whoever does not sign is not heard.
+        let unheard = happened(stage.server, "TCPMD5NotFound")?;
+        let hushed = stage.client.within(|| TcpStream::connect_timeout(&at, Duration::from_millis(200)));
+        ensure!(hushed.is_err(), "a connection that is not signed was accepted");
+        await_happened(stage.server, "TCPMD5NotFound", unheard + 1)
+    })
+}
+
 #[test]
 fn connections_back_to_a_client_as_active_ftp_makes_them() -> Result<()> {
     Scene::play(|stage| {

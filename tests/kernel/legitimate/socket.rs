@@ -36,6 +36,39 @@ impl Socket {
         Ok(self)
     }
 
+    /// Signs what it says to a peer, and hears nothing of that peer which is not signed alike (RFC 2385).
+    pub(crate) fn signing_for(self, peer: IpAddr) -> Result<Socket> {
+        const KEY: &[u8] = b"a secret";
+        const ADDRESS: usize = size_of::<libc::sockaddr_storage>();
+        // `struct tcp_md5sig`: the family, a port that is not looked at, the address; lengths; the key.
+        let mut signature = match peer {
+            IpAddr::V4(peer) => {
+                [&u16::try_from(libc::AF_INET)?.to_ne_bytes()[..], &[0; 2], &peer.octets()].concat()
+            }
+            IpAddr::V6(peer) => {
+                [&u16::try_from(libc::AF_INET6)?.to_ne_bytes()[..], &[0; 6], &peer.octets()].concat()
+            }
+        };
+        signature.resize(ADDRESS, 0);
+        signature.extend([0; 2]);
+        signature.extend(u16::try_from(KEY.len())?.to_ne_bytes());
+        signature.extend([0; 4]);
+        signature.extend(KEY);
+        signature.resize(ADDRESS + 8 + 80, 0);
+        // SAFETY: the kernel reads as many bytes as it is told, which live until it returns.
+        let result = unsafe {
+            libc::setsockopt(
+                self.0.as_raw_fd(),
+                libc::IPPROTO_TCP,
+                libc::TCP_MD5SIG,
+                signature.as_ptr().cast(),
+                libc::socklen_t::try_from(signature.len())?,
+            )
+        };
+        Errno::result(result).context("having segments signed")?;
+        Ok(self)
+    }
+
     /// Gives it an address of its own.
     pub(crate) fn bound_to(self, address: impl Into<SocketAddr>) -> Result<Socket> {
         let address = address.into();
