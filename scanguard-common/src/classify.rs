@@ -26,16 +26,6 @@ pub enum Class {
     NotJudged(Cause),
 }
 
-impl Class {
-    /// Whether it goes on with something that other packets have begun, or may: what was decided of them holds for it.
-    pub fn is_of_a_flow(self) -> bool {
-        match self {
-            Class::NeedsConnection(_) | Class::Datagram => true,
-            Class::Impossible(_) | Class::Opens | Class::Pings | Class::NotJudged(_) => false,
-        }
-    }
-}
-
 /// The part that a segment plays in the connection it claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {

@@ -5,29 +5,10 @@ use crate::classify::{Class, Part, classify};
 use crate::flow::{Destination, Lookups, Socket};
 use crate::parse::Packet;
 use crate::parse::transport::{Port, Segment};
-use crate::recall::Recalled;
 
 /// Decides about one incoming packet: why it passes or is dropped. [`Cause::action`] says which.
-///
-/// What was decided of a flow is remembered for a moment: its bulk data costs no more than being recognised.
 #[inline(never)] // a frame on the BPF stack that is gone before the next step has its own
 pub fn decide<L: Lookups>(packet: &Packet, lookups: &L) -> Cause {
-    if !classify(packet).is_of_a_flow() {
-        return decide_anew(packet, lookups);
-    }
-    if let Some(cause) = lookups.recall(packet) {
-        return cause;
-    }
-    let cause = decide_anew(packet, lookups);
-    if Recalled::is_worth(cause) {
-        lookups.keep(packet, cause);
-    }
-    cause
-}
-
-/// Decides without a memory. A class is not passed on but found again: the half of it that a class without a field does
-/// not have is what Linux 5.10 refuses to see read ("invalid read from stack").
-fn decide_anew<L: Lookups>(packet: &Packet, lookups: &L) -> Cause {
     let suspicion = suspect(packet, lookups);
     match suspicion {
         Suspicion::None(cause) => cause,

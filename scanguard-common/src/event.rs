@@ -231,6 +231,16 @@ impl EventGate {
         self.tag == tag(spread) && self.told_at != 0 && now.since(Nanos(self.told_at)) < EVENT_INTERVAL
     }
 
+    /// The same, with so many more that were not told of, if it is theirs.
+    #[must_use]
+    pub fn fold(self, spread: u64, more: u32) -> EventGate {
+        if self.tag == tag(spread) {
+            EventGate { folded: self.folded.saturating_add(more), ..self }
+        } else {
+            self
+        }
+    }
+
     /// Asks for one more event of the source, destination and cause whose spread is `spread`: the gate afterwards, and
     /// its answer. The lower bits of the spread have chosen the slot; the upper half tells who holds it.
     pub fn ask(self, spread: u64, now: Nanos) -> (EventGate, Answer) {
@@ -279,6 +289,14 @@ mod tests {
         let (gate, _) = gate.ask(ONE, start.after(2));
         let (_, taken_over) = gate.ask(OTHER, start.after(EVENT_INTERVAL));
         assert_eq!(taken_over, Answer::Tell { folded: 0 });
+    }
+
+    #[test]
+    fn what_was_folded_elsewhere_is_told_by_whom_it_belongs_to() {
+        let start = Nanos(5 * EVENT_INTERVAL);
+        let (gate, _) = EventGate::default().ask(ONE, start);
+        let (_, answer) = gate.fold(OTHER, 7).fold(ONE, 3).ask(ONE, start.after(EVENT_INTERVAL));
+        assert_eq!(answer, Answer::Tell { folded: 3 });
     }
 
     #[test]

@@ -61,12 +61,6 @@ pub fn station(destination: MacAddress, own: MacAddress) -> Option<Destination> 
 
 /// The questions that the packet itself cannot answer.
 pub trait Lookups {
-    /// The cause for which other packets of the same flow have just passed, if that is remembered.
-    fn recall(&self, packet: &Packet) -> Option<Cause>;
-
-    /// Remembers the cause for which a packet passes, for others of its flow that come in a moment.
-    fn keep(&self, packet: &Packet, cause: Cause);
-
     /// Which socket a TCP segment or a UDP datagram belongs to.
     fn socket(&self, packet: &Packet) -> Socket;
 

@@ -38,6 +38,11 @@ impl Address {
         ])
     }
 
+    /// The address of which [`words`](Self::words) are these, in pairs.
+    pub(crate) fn from_words([[a, b], [c, d]]: [[u32; 2]; 2]) -> Address {
+        Address([a, b, c, d])
+    }
+
     /// The 16 bytes in the order of the wire.
     pub fn bytes(self) -> [u8; 16] {
         let [a, b, c, d] = self.0;

@@ -9,8 +9,8 @@
 //! which socket, if any, the segment belongs to. From the answers we **[`decide`]**: exactly one
 //! [`cause`] for every packet, and the cause alone says whether the packet passes or is dropped.
 //! A segment that fits no connection is not always a probe; [`stray`] keeps the small budget on which the
-//! honest ones live. What was decided of a flow is [`recall`]ed for a moment, so that bulk data asks no table. What
-//! was done is counted by cause, and told as an [`event`].
+//! honest ones live. What was decided a moment ago is asked before all of this ([`recent`]), so that of bulk data and of
+//! floods most frames are not even parsed. What was done is counted by cause, and told as an [`event`].
 //!
 //! A packet that leaves passes a second door. If it carries on a conversation, that is remembered as
 //! [`speech`], for the first door to ask about. If it is a [`refusal`], by which something closed would give
@@ -38,7 +38,7 @@ pub mod stray;
 
 pub mod speech;
 
-pub mod recall;
+pub mod recent;
 
 pub mod closed;
 

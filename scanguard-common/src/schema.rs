@@ -6,7 +6,7 @@ use crate::time::{Nanos, Seconds};
 
 /// The number of this contract: raised whenever a map's key, value, size or meaning changes. It is kept with
 /// the pins, and a controller of another number touches nothing.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// How many interfaces can be guarded at once.
 pub const MAX_INTERFACES: u32 = 64;
@@ -33,8 +33,8 @@ pub const DOOR_PLACES: u32 = 65_536;
 /// How many closed ports are remembered at once.
 pub const REFUSED_PLACES: u32 = 65_536;
 
-/// Of how many flows each processor remembers what was decided.
-pub const RECALL_PLACES: u32 = 16_384;
+/// Of how many names each processor remembers what was decided.
+pub const RECENT_PLACES: u32 = 8_192;
 
 /// How many sources' stray budgets are remembered; beyond it, those that were used longest ago are forgotten.
 pub const MAX_STRAY_SOURCES: u32 = 16_384;
@@ -254,7 +254,13 @@ impl Rules {
     /// edition, so that what was decided before is not recalled.
     #[must_use]
     pub fn with_lists(self, allowed: u32, denied: u32) -> Rules {
-        Rules { allowed, denied, edition: self.edition.wrapping_add(1), ..self }
+        Rules { allowed, denied, ..self.renewed() }
+    }
+
+    /// The same rules in a new edition: what else they go with has changed.
+    #[must_use]
+    pub fn renewed(self) -> Rules {
+        Rules { edition: self.edition.wrapping_add(1), ..self }
     }
 
     /// By which rules evidence is judged.

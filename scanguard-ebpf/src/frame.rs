@@ -14,17 +14,38 @@ pub(crate) struct PacketMemory {
 /// pointer, and a small one (its own is 65 535) keeps the sum of several within what it accepts.
 const MAX_OFFSET: usize = 0x3fff;
 
+/// The largest number of bytes that are read at once.
+const LONGEST: usize = 40;
+
 impl PacketMemory {
     /// The memory of the frame that came in.
     pub(crate) fn incoming(ctx: &XdpContext) -> PacketMemory {
-        let (start, end) = (ctx.data(), ctx.data_end());
+        // SAFETY: the context that the program was called with.
+        let (start, end) =
+            unsafe { (read(&raw const (*ctx.ctx).data), read(&raw const (*ctx.ctx).data_end)) };
         PacketMemory { start, end, length: end - start }
     }
 
     /// The memory of the packet that goes out: its headers, while the rest may lie elsewhere.
     pub(crate) fn outgoing(ctx: &TcContext) -> PacketMemory {
-        PacketMemory { start: ctx.data(), end: ctx.data_end(), length: ctx.len() as usize }
+        // SAFETY: as above.
+        let (start, end) =
+            unsafe { (read(&raw const (*ctx.skb.skb).data), read(&raw const (*ctx.skb.skb).data_end)) };
+        PacketMemory { start, end, length: ctx.len() as usize }
     }
+}
+
+/// Reads one end of packet memory, in whichever function it is asked for.
+///
+/// Volatile, because the compiler may read it on behalf of a function before it calls it, and hands it over as half a
+/// word: "R1 pointer arithmetic with <<= operator prohibited".
+///
+/// # Safety
+///
+/// `end` must be a field of the context that the program was called with.
+unsafe fn read(end: *const u32) -> usize {
+    // SAFETY: as the caller promises.
+    unsafe { end.read_volatile() as usize }
 }
 
 impl Frame for PacketMemory {
@@ -39,8 +60,21 @@ impl Frame for PacketMemory {
         }
         // SAFETY: `at` is not before the start of the packet because `offset` is not negative, and its `N`
         // bytes end at or before `data_end` by the check above, which is also the one the verifier demands.
-        // An array of bytes has no alignment and no invalid values.
-        Some(unsafe { (at as *const [u8; N]).read() })
+        // Integers have no invalid values. Their alignment is that of the frame, which the kernel places so that the
+        // network header begins at a multiple of four wherever the machine minds; on all others the instruction does not.
+        Some(unsafe {
+            if N.is_multiple_of(4) {
+                let words: [u32; LONGEST / 4] =
+                    core::array::from_fn(|i| if i * 4 < N { (at as *const u32).add(i).read() } else { 0 });
+                core::mem::transmute_copy(&words)
+            } else if N.is_multiple_of(2) {
+                let halves: [u16; LONGEST / 2] =
+                    core::array::from_fn(|i| if i * 2 < N { (at as *const u16).add(i).read() } else { 0 });
+                core::mem::transmute_copy(&halves)
+            } else {
+                (at as *const [u8; N]).read()
+            }
+        })
     }
 
     fn length(&self) -> usize {

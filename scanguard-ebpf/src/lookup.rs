@@ -12,14 +12,13 @@ use scanguard_common::key::Address;
 use scanguard_common::parse::transport::Port;
 use scanguard_common::parse::{Packet, link, quote};
 use scanguard_common::policy::{Ping, PortRule, Role};
-use scanguard_common::recall::Recalled;
 use scanguard_common::refusal::Memory;
 use scanguard_common::schema::{Interface, InterfaceSlot};
 use scanguard_common::speech::Flow;
 use scanguard_common::time::Nanos;
 
 use crate::frame::PacketMemory;
-use crate::{maps, remember, report};
+use crate::{maps, report};
 
 pub(crate) use memory::allows;
 
@@ -54,19 +53,6 @@ impl Incoming<'_> {
 }
 
 impl Lookups for Incoming<'_> {
-    fn recall(&self, packet: &Packet) -> Option<Cause> {
-        let (spread, place) = remember::recalled(packet);
-        // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
-        unsafe { place?.read() }.cause(spread, remember::a_while())
-    }
-
-    fn keep(&self, packet: &Packet, cause: Cause) {
-        if let (spread, Some(place)) = remember::recalled(packet) {
-            // SAFETY: as above.
-            unsafe { place.write(Recalled::new(spread, remember::a_while(), cause)) };
-        }
-    }
-
     fn socket(&self, packet: &Packet) -> Socket {
         socket::find(self.ctx, packet)
     }
@@ -87,7 +73,9 @@ impl Lookups for Incoming<'_> {
         if self.interface().is_none_or(|interface| self.other_station(interface).is_some()) {
             return false;
         }
-        let (spread, Some(gate)) = report::gate(packet, cause) else { return false };
+        let (spread, Some(gate)) = report::gate(packet.source, packet.destination, cause) else {
+            return false;
+        };
         // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
         unsafe { gate.read() }.holds(spread, now())
     }

@@ -13,8 +13,10 @@ mod frame;
 mod ledger;
 mod lookup;
 mod maps;
+mod recent;
 mod remember;
 mod report;
+mod verifier;
 
 use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
@@ -23,6 +25,7 @@ use scanguard_common::decide::decide;
 use scanguard_common::evidence::{Kind, name_quoted};
 use scanguard_common::frame::Frame as _;
 use scanguard_common::parse::{Packet, parse};
+use scanguard_common::recent::is_kept;
 use scanguard_common::refusal::{Leaving, Refusal, leaving, silence};
 use scanguard_common::schema::InterfaceSlot;
 
@@ -35,20 +38,31 @@ fn scanguard_in(ctx: XdpContext) -> u32 {
     let Some(interface) = InterfaceSlot::new(maps::SLOT.load()) else {
         return act::ABORT; // a fault of ours: the controller wrote a slot that does not exist
     };
+    let recalled = recent::came_in(&ctx, interface);
     let frame = PacketMemory::incoming(&ctx);
-    let cause = match understand(&frame) {
+    let cause = recalled.unwrap_or_else(|| judge(&ctx, interface, &frame));
+    report::count(interface, cause, frame.length());
+    act::on_incoming(cause)
+}
+
+/// Steps 1 to 4, and what is kept of them.
+#[inline(always)] // as a function of its own it would have a frame on the BPF stack, below all others
+fn judge(ctx: &XdpContext, interface: InterfaceSlot, frame: &PacketMemory) -> Cause {
+    // Not taken out of its `Result`, which would copy it.
+    match &understand(frame) {
         Ok(packet) => {
-            let cause = decide(&packet, &Incoming::new(&ctx, &frame, interface));
-            report::tell(&ctx, interface, cause, &packet);
+            let cause = verifier::forget(decide(packet, &Incoming::new(ctx, frame, interface)));
+            if is_kept(cause) {
+                recent::keep_what_came_in(ctx, interface, cause); // before what follows: it ends in many states
+            }
+            report::tell(ctx, interface, cause, packet);
             if let Some(kind) = Kind::of(cause) {
-                ledger::hold(&ctx, interface, (kind, cause), &packet);
+                ledger::hold(ctx, interface, (kind, cause), packet);
             }
             cause
         }
-        Err(cause) => cause,
-    };
-    report::count(interface, cause, frame.length());
-    act::on_incoming(cause)
+        Err(cause) => *cause,
+    }
 }
 
 /// Egress: remembers what this side says, and keeps its refusals from scanners.
@@ -57,34 +71,38 @@ fn scanguard_out(ctx: TcContext) -> i32 {
     let Some(interface) = InterfaceSlot::new(maps::SLOT.load()) else {
         return act::GO_ON; // a fault of ours, as above, which must not cut this host off
     };
+    if recent::has_left(&ctx, interface) {
+        return act::GO_ON;
+    }
     let frame = PacketMemory::outgoing(&ctx);
-    let Ok(mut packet) = understand(&frame) else { return act::GO_ON };
-    match leaving(&packet) {
+    let mut understood = understand(&frame);
+    let Ok(packet) = &mut understood else { return act::GO_ON };
+    match leaving(packet) {
         Leaving::Speech => {
-            if remember::speech(&packet) {
+            if remember::speech(packet) {
                 packet.turn_round();
-                ledger::hold(&ctx, interface, (Kind::Answered, act::LEAVES), &packet);
+                ledger::hold(&ctx, interface, (Kind::Answered, act::LEAVES), packet);
             }
+            recent::keep_what_leaves(&ctx, interface);
             act::GO_ON
         }
-        Leaving::Refusal(refusal) => {
-            match refuse(refusal, &packet, &Outgoing::new(&ctx, &frame, interface)) {
-                Some(cause) => {
-                    remember::refusal(cause, &packet);
-                    packet.turn_round();
-                    report::tell(&ctx, interface, cause, &packet);
-                    if cause == Cause::UnreachableSilenced {
-                        quoted(&frame, &mut packet);
-                    }
-                    if let Some(kind) = Kind::of(cause) {
-                        ledger::hold(&ctx, interface, (kind, cause), &packet);
-                    }
-                    report::count(interface, cause, frame.length());
-                    act::on_outgoing(cause)
+        Leaving::Refusal(refusal) => match refuse(refusal, packet, &Outgoing::new(&ctx, &frame, interface)) {
+            Some(cause) => {
+                let cause = verifier::forget(cause);
+                remember::refusal(cause, packet);
+                packet.turn_round();
+                report::tell(&ctx, interface, cause, packet);
+                if cause == Cause::UnreachableSilenced {
+                    quoted(&frame, packet);
                 }
-                None => act::GO_ON,
+                if let Some(kind) = Kind::of(cause) {
+                    ledger::hold(&ctx, interface, (kind, cause), packet);
+                }
+                report::count(interface, cause, frame.length());
+                act::on_outgoing(cause)
             }
-        }
+            None => act::GO_ON,
+        },
         Leaving::Other => act::GO_ON,
     }
 }

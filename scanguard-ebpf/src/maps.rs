@@ -12,11 +12,11 @@ use scanguard_common::count::{CAUSES_PER_INTERFACE, Notes, Tally};
 use scanguard_common::event::EventGate;
 use scanguard_common::evidence::{Knock, Source, Trail};
 use scanguard_common::policy::PortRule;
-use scanguard_common::recall::Recalled;
+use scanguard_common::recent::Recent;
 use scanguard_common::schema::{
     DOOR_PLACES, EVENT_GATES as GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, Listed, MAX_BANS,
     MAX_FLOWS, MAX_INTERFACES, MAX_PREFIXES, MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES, MAX_TRAILS, PORTS,
-    RECALL_PLACES, REFUSED_PLACES, Rules,
+    RECENT_PLACES, REFUSED_PLACES, Rules,
 };
 use scanguard_common::speech::{Flow, Listened, Spoken};
 use scanguard_common::stray::Budget;
@@ -93,10 +93,10 @@ pub(crate) static FLOWS: LruHashMap<Flow, Spoken> = LruHashMap::with_max_entries
 #[map]
 pub(crate) static FLOW_CACHE: PerCpuArray<u64> = PerCpuArray::with_max_entries(FLOW_CACHE_SLOTS, 0);
 
-/// What was decided of flows that came in just now: place by hash of the flow → the rest of the hash, the time and the
-/// cause, on each processor. Written by the programs at the first door.
+/// What was decided just now: place by hash of the frame's name → the name, when, and what, on each processor. Written by
+/// the programs.
 #[map]
-pub(crate) static RECALLED: PerCpuArray<Recalled> = PerCpuArray::with_max_entries(RECALL_PLACES, 0);
+pub(crate) static RECENT: PerCpuArray<Recent> = PerCpuArray::with_max_entries(RECENT_PLACES, 0);
 
 /// Where programs listened: port → when one was last seen to accept a connection. Written by the programs at the
 /// second door.
@@ -134,3 +134,8 @@ pub(crate) static SLOT: Global<u32> = Global::new(0);
 /// programs of all interfaces: they share what is kept under a hash.
 #[unsafe(no_mangle)]
 pub(crate) static HASH_SEED: Global<u64> = Global::new(0);
+
+/// Nanoseconds from one tick of the kernel's coarse clock to the next. Set before loading; this is what most kernels are
+/// configured for.
+#[unsafe(no_mangle)]
+pub(crate) static TICK: Global<u64> = Global::new(4_000_000);

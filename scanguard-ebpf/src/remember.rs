@@ -1,4 +1,4 @@
-//! Keeps what this side has said, and what was decided.
+//! Keeps what this side has said.
 
 use aya_ebpf::helpers::generated::bpf_jiffies64;
 use scanguard_common::cause::Cause;
@@ -7,8 +7,7 @@ use scanguard_common::closed::Refused;
 use scanguard_common::key::{Address, spread_flow, spread_port};
 use scanguard_common::parse::Packet;
 use scanguard_common::parse::network::IpProtocol;
-use scanguard_common::recall::Recalled;
-use scanguard_common::schema::{FLOW_CACHE_SLOTS, RECALL_PLACES, REFUSED_PLACES};
+use scanguard_common::schema::{FLOW_CACHE_SLOTS, REFUSED_PLACES};
 use scanguard_common::speech::{Flow, Listened, Spoken};
 use scanguard_common::time::Seconds;
 
@@ -66,19 +65,12 @@ pub(crate) fn refused(address: Address, protocol: u8, port: u16) -> (u64, Option
     (spread, maps::REFUSED.get_ptr_mut(place))
 }
 
-/// Where it is remembered on this processor what was decided of the flow of a packet that came in, and its spread.
-pub(crate) fn recalled(packet: &Packet) -> (u64, Option<*mut Recalled>) {
-    let spread = spread_flow(packet, maps::HASH_SEED.load());
-    let place = u32::try_from(spread % u64::from(RECALL_PLACES)).unwrap_or_default();
-    (spread, maps::RECALLED.get_ptr_mut(place))
-}
-
 /// The bits of a cache entry that hold the time; the lowest of the hash, which have chosen the slot already.
 const WHILE_MASK: u64 = 0xfff;
 
 /// The current while: a quarter of a second to two and a half, by how the kernel was configured. A number that comes
 /// again after a quarter of an hour or more does no harm: the flow was remembered that long ago.
-pub(crate) fn a_while() -> u64 {
+fn a_while() -> u64 {
     // SAFETY: the helper takes nothing and has no precondition.
     (unsafe { bpf_jiffies64() } >> 8) & WHILE_MASK
 }

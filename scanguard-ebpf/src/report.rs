@@ -5,7 +5,7 @@ use aya_log_ebpf::{debug, warn};
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::count::{self, Note};
 use scanguard_common::event::{Answer, Event, EventGate, News};
-use scanguard_common::key::spread_pair;
+use scanguard_common::key::{Address, spread_pair};
 use scanguard_common::parse::Packet;
 use scanguard_common::schema::{EVENT_GATES, InterfaceSlot, Rules};
 
@@ -28,7 +28,7 @@ pub(crate) fn tell<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, cause: Cau
         Action::Pass => return,
         Action::Drop => {}
     }
-    let (spread, Some(gate)) = gate(packet, cause) else { return };
+    let (spread, Some(gate)) = gate(packet.source, packet.destination, cause) else { return };
     let now = now();
     // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
     let (next, answer) = unsafe { gate.read() }.ask(spread, now);
@@ -77,11 +77,19 @@ pub(crate) fn send<C: EbpfContext>(
     }
 }
 
+/// Adds drops that were counted elsewhere to those of which the next event of their source, destination and cause tells.
+pub(crate) fn fold(source: Address, destination: Address, cause: Cause, more: u32) {
+    if let (spread, Some(gate)) = gate(source, destination, cause) {
+        // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
+        unsafe { gate.write(gate.read().fold(spread, more)) };
+    }
+}
+
 /// Where it is remembered on this processor what was told of, and the spread of this drop.
-pub(crate) fn gate(packet: &Packet, cause: Cause) -> (u64, Option<*mut EventGate>) {
+pub(crate) fn gate(source: Address, destination: Address, cause: Cause) -> (u64, Option<*mut EventGate>) {
     let edition = maps::RULES.get(0).map_or(0, Rules::edition);
     let seed = maps::HASH_SEED.load() ^ (u64::from(edition) << 8 | u64::from(cause.index()));
-    let spread = spread_pair(packet.source, packet.destination, seed);
+    let spread = spread_pair(source, destination, seed);
     (spread, gate_of(spread))
 }
 

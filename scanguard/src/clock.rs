@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use nix::time::{ClockId, clock_gettime};
+use nix::time::{ClockId, clock_getres, clock_gettime};
 use scanguard_common::time::{Nanos, Seconds};
 
 /// The time of day at which the monotonic clock read `then`, or will.
@@ -21,7 +21,14 @@ pub(crate) fn now() -> anyhow::Result<Nanos> {
     Ok(Nanos(u64::try_from(Duration::from(monotonic).as_nanos()).unwrap_or(u64::MAX)))
 }
 
-/// The same to the second, as the programs keep it.
+/// The length of a tick: what the kernel's coarse clocks tell as their resolution (clock_getres(2)), to the nanosecond
+/// and whoever asks, while its configuration may not be readable.
+pub(crate) fn tick() -> anyhow::Result<Nanos> {
+    let tick = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE).context("asking how long a tick is")?;
+    Ok(Nanos(u64::try_from(Duration::from(tick).as_nanos()).unwrap_or(u64::MAX)))
+}
+
+/// What the monotonic clock reads to the second, as the programs keep it.
 pub(crate) fn seconds() -> anyhow::Result<Seconds> {
     Ok(Seconds::of(now()?))
 }
@@ -57,6 +64,12 @@ mod tests {
         let then = now().expect("every kernel has this clock").after(600 * Nanos::SECOND);
         let ahead = time_of_day(then).expect("clocks can be read").duration_since(SystemTime::now());
         assert!(ahead.expect("later than now") > Duration::from_secs(595));
+    }
+
+    #[test]
+    fn a_tick_is_one_of_those_that_kernels_are_configured_for() {
+        let tick = tick().expect("every kernel has this clock").0;
+        assert!([10_000_000, 4_000_000, 3_333_333, 1_000_000].contains(&tick), "{tick} ns");
     }
 
     #[test]

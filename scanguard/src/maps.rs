@@ -132,7 +132,9 @@ impl Maps {
             let zeroes = aya::maps::PerCpuValues::try_from(zeroes).context("making counters of zero")?;
             self.counts.set(count::index(slot, *cause), zeroes, 0).context("zeroing the map COUNTS")?;
         }
-        self.set_interface(slot, interface)
+        self.set_interface(slot, interface)?;
+        // A new edition, so that nothing is recalled that was decided of the slot's last interface.
+        self.set_rules(self.rules()?.renewed())
     }
 
     /// Gives a slot back.
@@ -177,9 +179,7 @@ impl Maps {
             self.port_rules.set(port.into(), Wire(rule), 0).context("writing the map PORT_RULES")?;
         }
         // A new edition, so that nothing is recalled that was decided before.
-        let rules = self.rules()?;
-        let [allowed, denied] = rules.lists();
-        self.set_rules(rules.with_lists(allowed, denied))
+        self.set_rules(self.rules()?.renewed())
     }
 
     /// What was counted for a cause on an interface, on all processors together.

@@ -11,6 +11,7 @@ use aya::{Ebpf, EbpfError, EbpfLoader};
 use nix::errno::Errno;
 use scanguard_common::schema::InterfaceSlot;
 
+use crate::clock;
 use crate::egress;
 use crate::error::Error;
 use crate::kernel;
@@ -68,10 +69,12 @@ pub(crate) fn open(constants: Constants, pins: &Pins) -> anyhow::Result<Ebpf> {
 fn prepare(constants: Constants, pins: Option<&Pins>) -> anyhow::Result<Ebpf> {
     let object = object()?;
     let slot = constants.slot.number();
+    let tick = clock::tick()?.0;
     let mut loader = EbpfLoader::new();
     loader
         .override_global("SLOT", &slot, true)
         .override_global("HASH_SEED", &constants.seed, true)
+        .override_global("TICK", &tick, true)
         .override_global(aya_log::LEVEL, &constants.log_level, true);
     if let Some(pins) = pins {
         for name in maps::names() {

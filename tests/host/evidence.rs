@@ -70,6 +70,18 @@ fn the_first_contact_is_remembered_and_counts_with_the_second() {
 }
 
 #[test]
+fn what_is_repeated_at_once_is_no_news_so_that_it_may_be_dropped_unseen() {
+    for kind in [Kind::Closed, Kind::Forged, Kind::OutOfState] {
+        let mut books = books();
+        after(&mut books, &[(1, Kind::Asked), (2, Kind::Closed), (3, kind)], START);
+        let once = books.known(SCANNER).copied();
+        assert!(once.is_some(), "two contacts earn a record");
+        after(&mut books, &[(3, kind); 5], START);
+        assert_eq!(books.known(SCANNER).copied(), once, "{kind:?}");
+    }
+}
+
+#[test]
 fn ten_retries_of_one_closed_port_are_one_contact() {
     for earlier in [&[][..], &[(7, Kind::Closed)]] {
         let mut books = books();

@@ -6,6 +6,7 @@ mod flags;
 mod headers;
 mod hostile;
 mod questions;
+mod recent;
 mod refusal;
 mod regressions;
 mod replay;

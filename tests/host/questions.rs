@@ -26,15 +26,6 @@ impl Asked {
 }
 
 impl Lookups for Asked {
-    fn recall(&self, _: &Packet) -> Option<Cause> {
-        self.note("recall");
-        None
-    }
-
-    fn keep(&self, _: &Packet, _: Cause) {
-        self.note("keep");
-    }
-
     fn ban(&self, _: &Packet) -> Option<Cause> {
         self.note("ban");
         None
@@ -114,10 +105,10 @@ fn segment(flags: &str, sequence: u32) -> Vec<u8> {
 #[test]
 fn segments_of_a_connection_ask_for_their_socket_and_are_remembered() {
     for (flags, socket) in [("A", Socket::Connected), ("FA", Socket::Connected), ("SA", Socket::Connected)] {
-        assert_eq!(questions(&segment(flags, 7), socket), ["recall", "socket", "keep"], "{flags} {socket:?}");
+        assert_eq!(questions(&segment(flags, 7), socket), ["socket"], "{flags} {socket:?}");
     }
     for (flags, socket) in [("A", Socket::CompletesCookie), ("R", Socket::Absent)] {
-        assert_eq!(questions(&segment(flags, 7), socket), ["recall", "socket"], "{flags} {socket:?}");
+        assert_eq!(questions(&segment(flags, 7), socket), ["socket"], "{flags} {socket:?}");
     }
 }
 
@@ -139,9 +130,9 @@ fn messages_ask_nothing_and_pings_whether_they_are_welcome() {
 #[test]
 fn datagrams_ask_for_their_socket_and_are_remembered() {
     let datagram = |socket| questions(&ip().udp(40_000, 53).build(), socket);
-    assert_eq!(datagram(Socket::Connected), ["recall", "socket", "keep"]);
-    assert_eq!(datagram(Socket::Listening), ["recall", "socket", "ban", "keep"]);
-    let unbound = ["recall", "socket", "ban", "flow", "port", "allowlist", "destination"];
+    assert_eq!(datagram(Socket::Connected), ["socket"]);
+    assert_eq!(datagram(Socket::Listening), ["socket", "ban"]);
+    let unbound = ["socket", "ban", "flow", "port", "allowlist", "destination"];
     assert_eq!(datagram(Socket::Absent), unbound);
 }
 
@@ -159,8 +150,8 @@ fn segments_of_no_connection_ask_on_and_pay_from_a_budget_at_the_end() {
     let opening = ["ban", "socket", "port", "listened", "allowlist", "destination", "refused"];
     assert_eq!(absent("S", 7), opening);
     for flags in ["F", "SA"] {
-        assert_eq!(absent(flags, 7), ["recall", "socket", "flow", "allowlist", "destination"], "{flags}");
+        assert_eq!(absent(flags, 7), ["socket", "flow", "allowlist", "destination"], "{flags}");
     }
-    assert_eq!(absent("A", 0), ["recall", "socket", "flow", "allowlist", "destination"]);
-    assert_eq!(absent("A", 7), ["recall", "socket", "flow", "allowlist", "destination", "budget"]);
+    assert_eq!(absent("A", 0), ["socket", "flow", "allowlist", "destination"]);
+    assert_eq!(absent("A", 7), ["socket", "flow", "allowlist", "destination", "budget"]);
 }

@@ -23,6 +23,7 @@ mod messages;
 mod policy;
 mod portable;
 mod readme;
+mod recent;
 mod refusals;
 mod replay;
 mod scanners;

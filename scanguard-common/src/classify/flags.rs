@@ -41,6 +41,11 @@ impl TcpFlags {
         TcpFlags(u16::from_be_bytes(bytes) & 0x0fff)
     }
 
+    /// The flags of these twelve bits.
+    pub const fn from_bits(bits: u16) -> TcpFlags {
+        TcpFlags(bits & 0x0fff)
+    }
+
     /// Whether all of these bits are set.
     pub fn has(self, bits: u16) -> bool {
         self.0 & bits == bits
@@ -53,7 +58,7 @@ impl TcpFlags {
 }
 
 /// Classifies flags: exactly one answer for each of the 4096 values.
-pub fn class(flags: TcpFlags) -> Class {
+pub const fn class(flags: TcpFlags) -> Class {
     const FIN: u16 = TcpFlags::FIN;
     const SYN: u16 = TcpFlags::SYN;
     const RST: u16 = TcpFlags::RST;

@@ -36,6 +36,11 @@ impl EtherType {
     /// A service VLAN tag (IEEE 802.1ad).
     pub const S_TAG: EtherType = EtherType(0x88a8);
 
+    /// The type in these two bytes of a frame.
+    pub(crate) fn from_wire(bytes: [u8; 2]) -> EtherType {
+        EtherType(u16::from_be_bytes(bytes))
+    }
+
     fn is_tag(self) -> bool {
         self == EtherType::C_TAG || self == EtherType::S_TAG
     }
@@ -55,7 +60,7 @@ const TAG_LENGTH: usize = 4;
 
 /// Parses the Ethernet header and at most two VLAN tags.
 pub(super) fn parse<F: Frame + ?Sized>(frame: &F) -> Result<Link, Cause> {
-    let mut ether_type = EtherType(u16::from_be_bytes(frame.read(12).ok_or(Cause::TruncatedLink)?));
+    let mut ether_type = EtherType::from_wire(frame.read(12).ok_or(Cause::TruncatedLink)?);
     let mut end = ETHERNET_LENGTH;
     if ether_type.is_tag() {
         ether_type = inside_tag(frame, end)?;
@@ -73,5 +78,5 @@ pub(super) fn parse<F: Frame + ?Sized>(frame: &F) -> Result<Link, Cause> {
 
 /// The type inside the tag whose control information begins at `offset`.
 fn inside_tag<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<EtherType, Cause> {
-    Ok(EtherType(u16::from_be_bytes(frame.read(offset + 2).ok_or(Cause::TruncatedLink)?)))
+    Ok(EtherType::from_wire(frame.read(offset + 2).ok_or(Cause::TruncatedLink)?))
 }

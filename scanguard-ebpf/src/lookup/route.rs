@@ -1,10 +1,11 @@
 //! For whom a packet is: the kernel's routing tables, so that no list of addresses has to be kept.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::{
     BPF_FIB_LKUP_RET_FWD_DISABLED, BPF_FIB_LKUP_RET_NOT_FWDED, bpf_fib_lookup as FibQuery,
-    bpf_fib_lookup__bindgen_ty_1, bpf_fib_lookup__bindgen_ty_2, bpf_fib_lookup__bindgen_ty_3,
-    bpf_fib_lookup__bindgen_ty_4, bpf_fib_lookup__bindgen_ty_5,
+    bpf_fib_lookup__bindgen_ty_3, bpf_fib_lookup__bindgen_ty_4,
 };
 use aya_ebpf::helpers::bpf_fib_lookup;
 use aya_ebpf::programs::{TcContext, XdpContext};
@@ -66,18 +67,11 @@ fn query((family, source, destination): Way, ifindex: u32) -> FibQuery {
         }
         Family::V6 => (AF_INET6, source.words(), destination.words()),
     };
-    FibQuery {
-        family,
-        l4_protocol: 0,
-        sport: 0,
-        dport: 0,
-        __bindgen_anon_1: bpf_fib_lookup__bindgen_ty_1 { tot_len: 0 },
-        ifindex,
-        __bindgen_anon_2: bpf_fib_lookup__bindgen_ty_2 { rt_metric: 0 },
-        __bindgen_anon_3: bpf_fib_lookup__bindgen_ty_3 { ipv6_src },
-        __bindgen_anon_4: bpf_fib_lookup__bindgen_ty_4 { ipv6_dst },
-        __bindgen_anon_5: bpf_fib_lookup__bindgen_ty_5 { tbid: 0 },
-        smac: [0; 6],
-        dmac: [0; 6],
-    }
+    // SAFETY: it consists of integers, and unions and arrays of such, for all of which zero is a value.
+    let mut query: FibQuery = unsafe { MaybeUninit::zeroed().assume_init() };
+    query.family = family;
+    query.ifindex = ifindex;
+    query.__bindgen_anon_3 = bpf_fib_lookup__bindgen_ty_3 { ipv6_src };
+    query.__bindgen_anon_4 = bpf_fib_lookup__bindgen_ty_4 { ipv6_dst };
+    query
 }

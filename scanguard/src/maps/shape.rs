@@ -11,11 +11,11 @@ use scanguard_common::count::{CAUSES_PER_INTERFACE, Notes, Tally};
 use scanguard_common::event::EventGate;
 use scanguard_common::evidence::{Knock, Source, Trail};
 use scanguard_common::policy::PortRule;
-use scanguard_common::recall::Recalled;
+use scanguard_common::recent::Recent;
 use scanguard_common::schema::{
     DOOR_PLACES, EVENT_GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, Listed, MAX_BANS, MAX_FLOWS,
     MAX_INTERFACES, MAX_PREFIXES, MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES, MAX_TRAILS, PORTS,
-    RECALL_PLACES, REFUSED_PLACES, Rules,
+    RECENT_PLACES, REFUSED_PLACES, Rules,
 };
 use scanguard_common::speech::{Flow, Listened, Spoken};
 use scanguard_common::stray::Budget;
@@ -66,7 +66,7 @@ const SHAPES: [Shape; 22] = [
     by_address::<Budget>("RESETS", MapType::LruHash, MAX_STRAY_SOURCES),
     shape("FLOWS", MapType::LruHash, (size_of::<Flow>(), size_of::<Spoken>()), MAX_FLOWS),
     per_processor::<u64>("FLOW_CACHE", FLOW_CACHE_SLOTS),
-    per_processor::<Recalled>("RECALLED", RECALL_PLACES),
+    per_processor::<Recent>("RECENT", RECENT_PLACES),
     array::<Listened>("LISTENED", PORTS),
     array::<Refused>("REFUSED", REFUSED_PLACES),
     shape(ALLOWED, MapType::LpmTrie, (PREFIX, size_of::<Listed>()), MAX_PREFIXES),

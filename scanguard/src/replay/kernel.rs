@@ -11,9 +11,8 @@ mod sockets;
 
 use anyhow::Context as _;
 use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, PerCpuValues};
+use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray};
 use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions, Xdp};
-use aya::util::nr_cpus;
 use aya::{Ebpf, Pod};
 use scanguard_common::ban::{Ban, Terms};
 use scanguard_common::cause::{Action, Cause};
@@ -22,12 +21,11 @@ use scanguard_common::count::{self, Tally};
 use scanguard_common::evidence::Kind;
 use scanguard_common::flow::LEARNING;
 use scanguard_common::frame::Frame as _;
-use scanguard_common::key::spread_flow;
 use scanguard_common::parse::Packet;
 use scanguard_common::parse::link::{self, MacAddress};
 use scanguard_common::policy::{Policy, Role};
 use scanguard_common::policy::{PortRule, Preset};
-use scanguard_common::schema::{Interface, InterfaceSlot, Listed, RECALL_PLACES, REFUSED_PLACES, Rules};
+use scanguard_common::schema::{Interface, InterfaceSlot, Listed, REFUSED_PLACES, Rules};
 use scanguard_common::speech::{Flow, Listened, Spoken};
 use scanguard_common::time::{Nanos, Seconds};
 
@@ -61,7 +59,8 @@ pub(crate) struct Kernel {
     slot: InterfaceSlot,
     /// What the interface was last said to be: its address, and whether it is still learning.
     station: Option<(MacAddress, bool)>,
-    processors: usize,
+    /// In their latest edition: see `set_port`.
+    rules: Rules,
     sockets: Sockets,
     judged: Judged,
 }
@@ -104,9 +103,7 @@ impl Kernel {
         let allowed = u32::try_from(choices.prefixes.len())?;
         // Who is banned is told: see `set`.
         let rules = Rules::new(Preset::Off.judgement(), SEED).with_lists(allowed, 0);
-        let map = ebpf.map_mut("RULES").context("the object has no map RULES")?;
-        let mut map: Array<&mut MapData, Wire<Rules>> = map.try_into()?;
-        map.set(0, Wire(rules), 0).context("writing the map RULES")?;
+        set_rules(&mut ebpf, rules)?;
         let map = ebpf.map_mut("PORT_RULES").context("the object has no map PORT_RULES")?;
         let mut map: Array<&mut MapData, Wire<PortRule>> = map.try_into()?;
         for (port, rule) in &choices.ports {
@@ -117,7 +114,7 @@ impl Kernel {
             policy: choices.policy,
             slot,
             station: None,
-            processors: nr_cpus().map_err(|(_, error)| error).context("counting the processors")?,
+            rules,
             sockets: Sockets::default(),
             judged: Judged::default(),
         })
@@ -250,11 +247,8 @@ impl Kernel {
         let mut map: Array<&mut MapData, Wire<Refused>> = map.try_into()?;
         let place = u32::try_from(spread % u64::from(REFUSED_PLACES))?;
         map.set(place, Wire(refused), 0).context("writing the map REFUSED")?;
-        let map = self.ebpf.map_mut("RECALLED").context("the object has no map RECALLED")?;
-        let mut map: PerCpuArray<&mut MapData, u64> = map.try_into()?;
-        let place = u32::try_from(spread_flow(packet, SEED) % u64::from(RECALL_PLACES))?;
-        let nothing = PerCpuValues::try_from(vec![0; self.processors])?;
-        map.set(place, nothing, 0).context("writing the map RECALLED")
+        self.rules = self.rules.renewed();
+        set_rules(&mut self.ebpf, self.rules)
     }
 
     fn remember<K: Pod, V: Pod>(&mut self, name: &str, key: K, value: Option<V>) -> anyhow::Result<()> {
@@ -293,6 +287,12 @@ impl Kernel {
         let options = TestRunOptions { data_in: Some(bytes), ..Default::default() };
         Ok(program.test_run(options).context("running the program on a frame")?.return_value)
     }
+}
+
+fn set_rules(ebpf: &mut Ebpf, rules: Rules) -> anyhow::Result<()> {
+    let map = ebpf.map_mut("RULES").context("the object has no map RULES")?;
+    let mut map: Array<&mut MapData, Wire<Rules>> = map.try_into()?;
+    map.set(0, Wire(rules), 0).context("writing the map RULES")
 }
 
 /// The frame in one piece, if the program can be shown it. Zeros stand for what was not captured, which is as good as

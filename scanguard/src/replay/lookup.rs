@@ -25,13 +25,6 @@ impl<'a> Incoming<'a> {
 }
 
 impl Lookups for Incoming<'_> {
-    /// Every packet is asked about anew: what is recalled is a matter of speed.
-    fn recall(&self, _packet: &Packet) -> Option<Cause> {
-        None
-    }
-
-    fn keep(&self, _packet: &Packet, _cause: Cause) {}
-
     fn socket(&self, packet: &Packet) -> Socket {
         self.host.socket(packet, &Flow::of_incoming(packet))
     }
@@ -48,7 +41,7 @@ impl Lookups for Incoming<'_> {
         self.host.choices().policy.ping == Ping::Answer
     }
 
-    /// A matter of speed as well.
+    /// Every packet is asked about anew: what was dropped lately is a matter of speed.
     fn was_dropped_lately(&self, _packet: &Packet, _cause: Cause) -> bool {
         false
     }

@@ -206,13 +206,6 @@ struct Asked<'a> {
 }
 
 impl Lookups for Asked<'_> {
-    /// The slow way asks anew for every packet.
-    fn recall(&self, _: &Packet) -> Option<Cause> {
-        None
-    }
-
-    fn keep(&self, _: &Packet, _: Cause) {}
-
     fn was_dropped_lately(&self, _: &Packet, _: Cause) -> bool {
         false
     }

@@ -153,14 +153,20 @@ impl Kernel {
         let mut interfaces: Array<_, Wire<Interface>> =
             ebpf.map_mut("INTERFACES").context("INTERFACES")?.try_into()?;
         interfaces.set(SLOT, Wire(interface), 0)?;
-        if let Some(written) = rules {
-            let mut rules: Array<_, Wire<Rules>> = ebpf.map_mut("RULES").context("RULES")?.try_into()?;
-            rules.set(0, Wire(written), 0)?;
-        }
         let program: &mut Xdp =
             ebpf.program_mut(scanguard::program::INGRESS).context("program")?.try_into()?;
         program.load()?;
-        Ok(Kernel { ebpf, frames: 0 })
+        let mut kernel = Kernel { ebpf, frames: 0 };
+        if let Some(rules) = rules {
+            kernel.set_rules(rules)?;
+        }
+        Ok(kernel)
+    }
+
+    /// Changes what holds for the whole host.
+    pub(super) fn set_rules(&mut self, rules: Rules) -> Result<()> {
+        let mut map: Array<_, Wire<Rules>> = self.ebpf.map_mut("RULES").context("RULES")?.try_into()?;
+        Ok(map.set(0, Wire(rules), 0)?)
     }
 
     /// Runs the program on one frame and demands the model's action, and its cause counted once, with its bytes.

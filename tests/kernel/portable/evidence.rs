@@ -38,13 +38,17 @@ fn agree(seed: u64, preset: Preset) -> Result<[usize; 2]> {
     let mut traffic = Traffic::seeded(seed, [9, 80, 443, 3306, 8080]);
     lab.guarded.within(move || {
         let policy = Policy { closed_ports: ClosedPorts::Ingress, ..Policy::default() };
-        let mut kernel = Kernel::load_as(policy, Some(Rules::new(preset.judgement(), SEED)))?;
+        let mut rules = Rules::new(preset.judgement(), SEED);
+        let mut kernel = Kernel::load_as(policy, Some(rules))?;
         let mut world = World::with_addresses([IpAddr::from(GUARDED_V4), GUARDED_V6.into()])
             .with_closed_ports(ClosedPorts::Ingress);
         let mut books = Books::new(preset.judgement(), SEED);
         for number in 0..frames()? / ONE_IN {
             let frame = traffic.frame();
             let context = || format!("frame {number}: {frame:02x?}");
+            // Each is to be judged by itself, and none recalled: see `host recent`.
+            rules = rules.renewed();
+            kernel.set_rules(rules)?;
             let banned = judge_like(&mut kernel, &world, &mut books, &frame).with_context(context)?;
             if let Some(source) = banned {
                 world = world.banning(source);

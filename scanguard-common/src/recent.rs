@@ -1,0 +1,107 @@
+//! What was decided a moment ago, asked before a frame is even parsed: of bulk data and of a flood each frame but the
+//! first of a second costs a comparison.
+//!
+//! A frame gets a [`Name`]: everything that its decision depends on, taken from fixed places of the frame. Two frames of
+//! the same name are decided alike, as long as nothing else changes; what else there is changes the edition of the
+//! [`Rules`], or is believed for about a second. Names are compared whole, and kept apart by what
+//! may become of them ([`Sort`]): what can only pass is never mistaken for what can only be dropped.
+//!
+//! Most frames of a stream or a flood have a name: whole TCP segments and UDP datagrams, behind at most one VLAN tag,
+//! without IPv4 options or IPv6 extension headers. All others are parsed.
+
+mod name;
+
+pub use name::{Door, Glance, Name, Sort, glance};
+
+use crate::cause::{Action, Cause};
+use crate::frame::Frame;
+use crate::key::Address;
+use crate::schema::{InterfaceSlot, Rules};
+
+/// When something was decided, and by which edition of the rules: not the same again a moment later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// The current moment, by a number that changes about once a second and the rules. Never 0, which is that of a place
+    /// that was never used.
+    pub fn new(a_while: u32, rules: &Rules) -> Moment {
+        Moment(u64::from(rules.edition()) << 32 | u64::from(a_while << 1) | 1)
+    }
+}
+
+/// One place of a processor's own table: what was decided, of whom, when, and how often it was recalled since.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recent {
+    name: Name,
+    moment: u64,
+    recalled: u32,
+    cause: u8,
+    _unused: [u8; 3],
+}
+
+const _: () = assert!(size_of::<Recent>() == 64, "one cache line");
+
+impl Recent {
+    /// What was decided now.
+    pub fn new(name: Name, now: Moment, cause: Cause) -> Recent {
+        Recent { name, moment: now.0, recalled: 0, cause: cause.index(), _unused: [0; 3] }
+    }
+
+    /// Whether it was decided in this moment of the frame that the glance was thrown at, or of others of its name.
+    #[inline(always)] // see [`glance`]
+    pub fn is_of<F: Frame + ?Sized>(
+        &self,
+        frame: &F,
+        glance: &Glance,
+        slot: InterfaceSlot,
+        now: Moment,
+    ) -> bool {
+        self.moment == now.0 && self.name.is_of(frame, glance, slot)
+    }
+
+    /// What was decided.
+    pub fn cause(&self) -> Option<Cause> {
+        Cause::from_index(self.cause)
+    }
+
+    /// Counts that it was recalled once more, of what nobody is told then.
+    pub fn again(&mut self) {
+        self.recalled = self.recalled.wrapping_add(1);
+    }
+
+    /// What was dropped since it was kept, and how often: source, destination and cause.
+    pub fn folded(&self) -> Option<(Address, Address, Cause, u32)> {
+        let cause = self.cause().filter(|cause| cause.action() == Action::Drop)?;
+        let (source, destination) = self.name.ends();
+        (self.recalled != 0).then_some((source, destination, cause, self.recalled))
+    }
+}
+
+/// Whether this cause is worth keeping: all frames of the same name will have it, and finding that out takes a look-up.
+pub fn is_kept(cause: Cause) -> bool {
+    Sort::Data.keeps(cause) || Sort::Impossible.keeps(cause)
+}
+
+impl Sort {
+    /// Whether this cause is kept for frames of this sort.
+    ///
+    /// What claims a connection, or is a datagram, is remembered only to pass, so that no mistake drops it.
+    pub fn keeps(self, cause: Cause) -> bool {
+        match self {
+            Sort::Data | Sort::Datagram => matches!(cause, Cause::InConnection | Cause::InFlow | Cause::Udp),
+            Sort::Impossible => matches!(
+                cause,
+                Cause::TcpNull
+                    | Cause::TcpXmas
+                    | Cause::TcpFullXmas
+                    | Cause::TcpSynFin
+                    | Cause::TcpSynRst
+                    | Cause::TcpFinRst
+                    | Cause::TcpNoAck
+                    | Cause::TcpReserved
+            ),
+        }
+    }
+}
