@@ -99,9 +99,15 @@ impl Listened {
         Listened(now.0)
     }
 
-    /// Whether it was lately. A port that nobody has listened on since the host was started has the time zero.
+    /// Whether it ever was, as far as is known: a port that nobody has listened on has the time zero. Asked first, because
+    /// it needs no clock.
+    pub fn ever(self) -> bool {
+        self != Listened::default()
+    }
+
+    /// Whether it was lately.
     pub fn lately(self, now: Nanos) -> bool {
-        self != Listened::default() && now.since(Nanos(self.0)) < Listened::LASTS
+        self.ever() && now.since(Nanos(self.0)) < Listened::LASTS
     }
 }
 

@@ -102,6 +102,11 @@ impl Tables for Ledger {
     }
 
     fn keep_ban(&mut self, source: Address, ban: Ban) -> bool {
-        maps::BANNED.insert(source.words(), ban, 0).is_ok()
+        let is_kept = maps::BANNED.insert(source.words(), ban, 0).is_ok();
+        if let Some(any) = maps::BANNED_ANY.get_ptr_mut(0) {
+            // SAFETY: as above; others may write it at the same time: the same number.
+            unsafe { any.write(1) };
+        }
+        is_kept
     }
 }

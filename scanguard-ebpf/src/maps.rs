@@ -39,6 +39,10 @@ pub(crate) static DENIED: LpmTrie<AddressKey, Listed> = LpmTrie::with_max_entrie
 #[map]
 pub(crate) static BANNED: HashMap<AddressKey, Ban> = HashMap::with_max_entries(MAX_BANS, 0);
 
+/// Whether any source was ever banned: 0 → not zero where so, and only then [`BANNED`] is asked. Written by the programs.
+#[map]
+pub(crate) static BANNED_ANY: Array<u32> = Array::with_max_entries(1, 0);
+
 /// Sources that are never banned, because this host depends on them: address → why. Written by the controller.
 #[map]
 pub(crate) static SPARED: HashMap<AddressKey, u32> = HashMap::with_max_entries(MAX_SPARED, 0);

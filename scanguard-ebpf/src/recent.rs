@@ -1,6 +1,5 @@
 //! What was decided a moment ago, asked and kept by the name of a frame.
 
-use aya_ebpf::helpers::generated::bpf_jiffies64;
 use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::count::Note;
@@ -8,6 +7,7 @@ use scanguard_common::recent::{Door, Moment, Name, Recent, glance};
 use scanguard_common::schema::InterfaceSlot;
 
 use crate::frame::PacketMemory;
+use crate::lookup::coarse;
 use crate::{act, maps, report};
 
 /// The cause for which a frame that comes in, or another of its name, was passed or dropped a moment ago. What is dropped
@@ -68,9 +68,7 @@ fn keep(frame: &PacketMemory, door: Door, slot: InterfaceSlot, cause: Cause) -> 
 fn now() -> Option<Moment> {
     // 2³⁰ nanoseconds.
     const WHILE_LOG2: u32 = 30;
-    // SAFETY: the helper takes nothing and has no precondition.
-    let nanos = unsafe { bpf_jiffies64() }.wrapping_mul(maps::TICK.load());
     #[expect(clippy::cast_possible_truncation, reason = "it comes again after decades")]
-    let a_while = (nanos >> WHILE_LOG2) as u32;
+    let a_while = (coarse().0 >> WHILE_LOG2) as u32;
     maps::RULES.get(0).map(|rules| Moment::new(a_while, rules))
 }

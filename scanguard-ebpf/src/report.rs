@@ -9,7 +9,7 @@ use scanguard_common::key::{Address, spread_pair};
 use scanguard_common::parse::Packet;
 use scanguard_common::schema::{EVENT_GATES, InterfaceSlot, Rules};
 
-use crate::lookup::now;
+use crate::lookup::{coarse, now};
 use crate::maps;
 
 /// Counts one frame of so many bytes.
@@ -29,9 +29,8 @@ pub(crate) fn tell<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, cause: Cau
         Action::Drop => {}
     }
     let (spread, Some(gate)) = gate(packet.source, packet.destination, cause) else { return };
-    let now = now();
     // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
-    let (next, answer) = unsafe { gate.read() }.ask(spread, now);
+    let (next, answer) = unsafe { gate.read() }.ask(spread, coarse());
     // SAFETY: as above.
     unsafe { gate.write(next) };
     match answer {
@@ -47,7 +46,7 @@ pub(crate) fn crowd<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, cause: Ca
     let spread = maps::HASH_SEED.load();
     let Some(gate) = gate_of(spread) else { return };
     // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
-    let (next, answer) = unsafe { gate.read() }.ask(spread, now());
+    let (next, answer) = unsafe { gate.read() }.ask(spread, coarse());
     // SAFETY: as above.
     unsafe { gate.write(next) };
     match answer {

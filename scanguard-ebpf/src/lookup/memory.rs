@@ -24,8 +24,9 @@ pub(crate) fn allows(address: Address) -> bool {
 
 /// Why new contacts of a source are refused: of a sender who scanned, or of an address that the operator has banned.
 pub(super) fn ban(sender: Address, address: Address) -> Option<Cause> {
+    let any = maps::BANNED_ANY.get(0).is_some_and(|any| *any != 0);
     // SAFETY: nothing of the value is borrowed: it is copied, and every value is valid.
-    let banned = unsafe { maps::BANNED.get(sender.words()) }.copied();
+    let banned = if any { unsafe { maps::BANNED.get(sender.words()) }.copied() } else { None };
     if banned.is_some_and(|ban| ban.holds(Seconds::of(now()))) {
         return Some(Cause::Banned);
     }
@@ -53,7 +54,7 @@ pub(super) fn has_spoken(flow: &Flow) -> bool {
 
 /// Whether a program listened on a port lately.
 pub(super) fn listened_lately(port: Port) -> bool {
-    maps::LISTENED.get(u32::from(port.0)).is_some_and(|listened| listened.lately(now()))
+    maps::LISTENED.get(u32::from(port.0)).is_some_and(|listened| listened.ever() && listened.lately(now()))
 }
 
 /// Spends on one segment of no connection.

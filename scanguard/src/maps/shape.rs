@@ -53,7 +53,7 @@ const fn by_address<V>(name: &'static str, kind: MapType, entries: u32) -> Shape
     shape(name, kind, (ADDRESS, size_of::<V>()), entries)
 }
 
-const SHAPES: [Shape; 22] = [
+const SHAPES: [Shape; 23] = [
     array::<u32>(SCHEMA, 1),
     array::<Rules>(RULES, 1),
     array::<PortRule>(PORT_RULES, PORTS),
@@ -72,6 +72,7 @@ const SHAPES: [Shape; 22] = [
     shape(ALLOWED, MapType::LpmTrie, (PREFIX, size_of::<Listed>()), MAX_PREFIXES),
     shape(DENIED, MapType::LpmTrie, (PREFIX, size_of::<Listed>()), MAX_PREFIXES),
     by_address::<Ban>(BANNED, MapType::Hash, MAX_BANS),
+    array::<u32>("BANNED_ANY", 1),
     by_address::<u32>(SPARED, MapType::Hash, MAX_SPARED),
     by_address::<Source>(SOURCES, MapType::LruHash, MAX_SOURCES),
     by_address::<Trail>(TRAILS, MapType::LruHash, MAX_TRAILS),

@@ -104,6 +104,8 @@ impl Kernel {
         // Who is banned is told: see `set`.
         let rules = Rules::new(Preset::Off.judgement(), SEED).with_lists(allowed, 0);
         set_rules(&mut ebpf, rules)?;
+        let map = ebpf.map_mut("BANNED_ANY").context("the object has no map BANNED_ANY")?;
+        Array::<&mut MapData, u32>::try_from(map)?.set(0, 1, 0).context("writing the map BANNED_ANY")?;
         let map = ebpf.map_mut("PORT_RULES").context("the object has no map PORT_RULES")?;
         let mut map: Array<&mut MapData, Wire<PortRule>> = map.try_into()?;
         for (port, rule) in &choices.ports {
