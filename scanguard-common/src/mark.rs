@@ -48,8 +48,9 @@ pub trait Traces {
     /// The place where it is learned as which address the destination of this spread is scanned.
     fn ballot(&mut self, spread: u64) -> Option<&mut Ballot>;
 
-    /// What is known beside the packet, but for what [`ballot`](Self::ballot) holds.
-    fn knowledge(&self) -> Knowledge;
+    /// What is known beside the packet, but for what [`ballot`](Self::ballot) holds, and without the time of day where
+    /// that is not wanted: asking for it costs more than all the rest.
+    fn knowledge(&self, with_time: bool) -> Knowledge;
 }
 
 /// Looks for the mark of a tool in a packet that [`knocks`].
@@ -98,7 +99,8 @@ fn look<F: Frame + ?Sized, T: Traces>(
     traits: &Traits,
     traces: &mut T,
 ) -> Option<Signature> {
-    let mut knowledge = traces.knowledge();
+    // ZMap, whose timestamps tell the time of day, and masscan send what may be fragmented, and hardly anybody else does.
+    let mut knowledge = traces.knowledge(traits.fragmentable);
     if traits.fragmentable {
         let place = traces.spread(packet.destination);
         if let Some(ballot) = traces.ballot(place) {

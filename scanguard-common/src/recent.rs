@@ -3,7 +3,7 @@
 //!
 //! A frame gets a [`Name`]: everything that its decision depends on, taken from fixed places of the frame. Two frames of
 //! the same name are decided alike, as long as nothing else changes; what else there is changes the edition of the
-//! [`Rules`](crate::schema::Rules), or is believed for about a second. Names are compared whole, and kept apart by what
+//! [`Rules`], or is believed for about a second. Names are compared whole, and kept apart by what
 //! may become of them ([`Sort`]): what can only pass is never mistaken for what can only be dropped.
 //!
 //! Most frames of a stream or a flood have a name: whole TCP segments and UDP datagrams, behind at most one VLAN tag,

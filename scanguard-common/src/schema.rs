@@ -275,9 +275,12 @@ impl Rules {
         Rules { epoch, ..self }
     }
 
-    /// What is known of this host by which tools may give themselves away.
-    pub fn knowledge(&self, now: Seconds) -> Knowledge {
-        let unix_seconds = if self.epoch == 0 { 0 } else { now.after(self.epoch).0 };
+    /// What is known of this host by which tools may give themselves away; the time of day, if the time is told.
+    pub fn knowledge(&self, now: Option<Seconds>) -> Knowledge {
+        let unix_seconds = match now {
+            Some(now) if self.epoch != 0 => now.after(self.epoch).0,
+            Some(_) | None => 0,
+        };
         Knowledge { public: self.public, learned: Ballot::default(), unix_seconds }
     }
 

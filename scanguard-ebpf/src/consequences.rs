@@ -5,7 +5,7 @@ use core::hint::black_box;
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::{__sk_buff, xdp_md};
 use aya_ebpf::programs::{TcContext, XdpContext};
-use scanguard_common::cause::Cause;
+use scanguard_common::cause::{Action, Cause};
 use scanguard_common::classify::signature::Label;
 use scanguard_common::evidence::Kind;
 use scanguard_common::mark::Reason;
@@ -16,7 +16,10 @@ use crate::{ledger, maps, network, report, target};
 
 /// What follows for a packet that came in, and lies aside.
 pub(crate) fn of_incoming(ctx: &XdpContext, reason: &Reason) {
-    scanguard_take_in(ctx.ctx, packed(reason.kind(), reason));
+    let kind = reason.kind();
+    if kind.is_some() || reason.cause.action() == Action::Drop {
+        scanguard_take_in(ctx.ctx, packed(kind, reason));
+    }
 }
 
 /// What follows for a packet that leaves or was kept back, and lies aside as the packet that it answers.

@@ -38,8 +38,11 @@ pub(crate) fn source_was_banned<C: EbpfContext>(
 /// Whether new contacts of a source are refused because of its network.
 #[inline(never)] // seldom called, and its key would take a part of the stack of those who are called often
 pub(crate) fn is_banned(source: &Address) -> bool {
-    let now = Seconds::of(now());
     let until = maps::NETS_UNTIL.get(0).copied().unwrap_or_default();
+    if until == 0 {
+        return false; // none ever was: that needs no clock
+    }
+    let now = Seconds::of(now());
     if now.0 >= until {
         return false;
     }

@@ -54,7 +54,8 @@ impl Traces for Kept {
         Some(unsafe { &mut *ballot })
     }
 
-    fn knowledge(&self) -> Knowledge {
-        maps::RULES.get(0).map_or_else(Knowledge::default, |rules| rules.knowledge(Seconds::of(now())))
+    fn knowledge(&self, with_time: bool) -> Knowledge {
+        let now = with_time.then(|| Seconds::of(now()));
+        maps::RULES.get(0).map_or_else(Knowledge::default, |rules| rules.knowledge(now))
     }
 }

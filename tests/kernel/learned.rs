@@ -1,7 +1,6 @@
 //! What real scanners truly learn before they are cut off, by preset; and whoever works from the same address works on.
 
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use scanguard_common::evidence::Weights;
@@ -11,6 +10,7 @@ use scanguard_harness::{GUARDED_MAC, GUARDED_V4, INTERFACE, Lab, OUTSIDE_V4, Ser
 use crate::conversation::Conversation;
 use crate::guard::Guard;
 use crate::ledger::Ledger;
+use crate::masscan::masscan;
 
 /// Services to be found, all of them among the thousand ports that nmap tries first.
 const SERVICES: [u16; 8] = [22, 25, 80, 443, 3306, 5900, 8080, 8443];
@@ -69,7 +69,7 @@ fn scanners() -> Vec<Scanner> {
         nmap("-sS --top-ports 1000", By::Marks),
         nmap("-sT --top-ports 1000", By::TheSystem),
         nmap("-sU --top-ports 60 --scan-delay 200ms", By::Unmarked),
-        nmap("-sO -p 100-140", By::Unmarked),
+        nmap("-sO -p 100-140 --scan-delay 200ms", By::Unmarked),
         Scanner { line: masscan, by: By::Marks },
         Scanner { line: zmap, by: By::Marks },
     ]
@@ -115,18 +115,11 @@ fn is_told(said: &str, port: u16) -> bool {
 
 /// Runs a tool to its end, and returns what it found.
 fn run(lab: &Lab, line: &str) -> Result<String> {
-    let mut words = line.split_whitespace();
-    let program = words.next().context("a program")?;
-    let mut process = lab.outside.spawn(program, words)?;
+    let (program, arguments) = line.split_once(' ').context("a program and what it is to do")?;
     if program == "masscan" {
-        // It waits for one more packet before it ends.
-        let deadline = Instant::now() + LIMIT;
-        while !process.stderr().contains("waiting -1-secs") {
-            ensure!(Instant::now() < deadline, "`{line}` is not done after {LIMIT:?}: {}", process.stderr());
-            sleep(Duration::from_millis(100));
-        }
-        return Ok(process.stdout());
+        return masscan(lab, arguments);
     }
+    let mut process = lab.outside.spawn(program, arguments.split_whitespace())?;
     let output = process.wait(LIMIT)?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -3,6 +3,7 @@
 mod conversation;
 mod guard;
 mod ledger;
+mod masscan;
 mod nmap;
 
 mod adversity;

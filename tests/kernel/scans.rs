@@ -68,12 +68,11 @@ fn knocking_finds_what_is_published(target: IpAddr) -> Result<()> {
         expect(technique, &report, PortState::Open, PortState::Closed)?;
     }
     let policy = Policy::write(PUBLISHED)?;
-    {
-        let _guard = Guard::attached_with(&lab.guarded, &format!("--preset off --policy {}", policy.path()))?;
-        for (technique, report) in scan(&lab.outside, &KNOCKING, target)? {
-            expect(technique, &report, PortState::Open, PortState::Filtered)?;
-        }
+    let guard = Guard::attached_with(&lab.guarded, &format!("--preset off --policy {}", policy.path()))?;
+    for (technique, report) in scan(&lab.outside, &KNOCKING, target)? {
+        expect(technique, &report, PortState::Open, PortState::Filtered)?;
     }
+    guard.run("detach eth0")?;
     let _guard = Guard::attached(&lab.guarded)?;
     for (technique, report) in scan(&lab.outside, &KNOCKING, target)? {
         // What is not published for everybody answers systems, and not tools.

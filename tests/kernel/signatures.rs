@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use scanguard_common::classify::flags::TcpFlags;
@@ -15,6 +14,8 @@ use scanguard_common::classify::signature::{Knowledge, Traits, recognise};
 use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::parse::{Packet, parse};
 use scanguard_harness::{Capture, GUARDED_MAC, GUARDED_V4, GUARDED_V6, INTERFACE, Lab, OUTSIDE_V4, Service};
+
+use crate::masscan::masscan;
 
 /// How long a tool may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -109,19 +110,11 @@ fn clients_are_not_recognised() -> Result<()> {
 
 /// Runs a tool to its end; whether it found anything is none of our concern.
 fn run(lab: &Lab, line: &str) -> Result<()> {
-    let mut words = line.split_whitespace();
-    let program = words.next().context("a program")?;
-    let mut process = lab.outside.spawn(program, words)?;
-    if program != "masscan" {
-        process.wait(LIMIT)?;
-        return Ok(());
+    let (program, arguments) = line.split_once(' ').context("a program and what it is to do")?;
+    if program == "masscan" {
+        return masscan(lab, arguments).map(drop);
     }
-    // It waits for one more packet before it ends.
-    let deadline = Instant::now() + LIMIT;
-    while !process.stderr().contains("waiting -1-secs") {
-        ensure!(Instant::now() < deadline, "`{line}` is not done after {LIMIT:?}: {}", process.stderr());
-        sleep(SETTLING);
-    }
+    lab.outside.spawn(program, arguments.split_whitespace())?.wait(LIMIT)?;
     Ok(())
 }
 

@@ -131,10 +131,10 @@ fn a_gateway_tells_nothing_of_closed_ports_either() -> Result<()> {
     forward(&lab.guarded)?;
     let guard = Guard::attached(&lab.guarded)?;
     for target in [IpAddr::from(GUARDED_V4), GUARDED_V6.into()] {
-        for (technique, report) in scan(&lab.outside, &["-sS", "-sF", "-sA"], target)? {
+        for (technique, report) in scan(&lab.outside, &["-sT", "-sF", "-sA"], target)? {
             for port in OPEN.into_iter().chain(CLOSED) {
                 let state = report.port(port)?.state;
-                let is_open = technique == "-sS" && OPEN.contains(&port);
+                let is_open = technique == "-sT" && OPEN.contains(&port);
                 let is_right = if is_open { state == PortState::Open } else { state.is_silence() };
                 ensure!(is_right, "{technique} of {target}: port {port} is {state}");
             }
@@ -218,7 +218,7 @@ fn the_operator_chooses_where_closed_ports_are_silenced() -> Result<()> {
         guard.run(&format!("attach {INTERFACE} --preset off --closed-ports {choice}"))?;
         let status = guard.run("status")?;
         ensure!(status.contains(told), "{choice}: {status}");
-        for (_, report) in scan(&lab.outside, &["-sS"], GUARDED_V4.into())? {
+        for (_, report) in scan(&lab.outside, &["-sT"], GUARDED_V4.into())? {
             for (ports, expected) in [(OPEN, PortState::Open), (CLOSED, closed)] {
                 for port in ports {
                     let state = report.port(port)?.state;

@@ -23,14 +23,16 @@ pub(crate) fn allows(address: Address) -> bool {
 
 /// Why new contacts of a source are refused: of a sender who scanned, or of an address that the operator has banned.
 pub(super) fn ban(sender: Address, address: Address) -> Option<Cause> {
-    let any = maps::BANNED_ANY.get(0).is_some_and(|any| *any != 0);
-    // SAFETY: nothing of the value is borrowed: it is copied, and every value is valid.
-    let banned = if any { unsafe { maps::BANNED.get(sender.words()) }.copied() } else { None };
-    if banned.is_some_and(|ban| ban.holds(Seconds::of(now()))) {
-        return Some(Cause::Banned);
-    }
-    if network::is_banned(&sender) {
-        return Some(Cause::BannedNetwork);
+    // Without a banned source there is no banned network.
+    if maps::BANNED_ANY.get(0).is_some_and(|any| *any != 0) {
+        // SAFETY: nothing of the value is borrowed: it is copied, and every value is valid.
+        let banned = unsafe { maps::BANNED.get(sender.words()) }.copied();
+        if banned.is_some_and(|ban| ban.holds(Seconds::of(now()))) {
+            return Some(Cause::Banned);
+        }
+        if network::is_banned(&sender) {
+            return Some(Cause::BannedNetwork);
+        }
     }
     let any = maps::RULES.get(0).is_some_and(Rules::denies_any);
     let denied = any

@@ -54,7 +54,7 @@ impl mark::Traces for Traces {
         self.ballots.get_mut(usize::try_from(spread % u64::from(BALLOTS)).ok()?)
     }
 
-    fn knowledge(&self) -> Knowledge {
+    fn knowledge(&self, _: bool) -> Knowledge {
         Knowledge { public: self.public, learned: Ballot::default(), unix_seconds: Seconds::of(self.now).0 }
     }
 }

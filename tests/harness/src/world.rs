@@ -239,7 +239,7 @@ impl mark::Traces for Traces {
         Some(self.ballots.entry(spread).or_default())
     }
 
-    fn knowledge(&self) -> Knowledge {
+    fn knowledge(&self, _: bool) -> Knowledge {
         Knowledge::default()
     }
 }

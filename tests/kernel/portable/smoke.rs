@@ -28,7 +28,7 @@ fn probes_die_and_traffic_goes_on() -> Result<()> {
         let (dropped, probes) = (guard.counts()?.dropped(), probes(&scans));
         ensure!(dropped == probes, "{target}: {dropped} packets were dropped, but {probes} probes were sent");
 
-        for (_, report) in scan(&lab.outside, &["-sS"], target)? {
+        for (_, report) in scan(&lab.outside, &["-sT"], target)? {
             for (ports, expected) in [(OPEN, PortState::Open), (CLOSED, PortState::Filtered)] {
                 for port in ports {
                     let state = report.port(port)?.state;
