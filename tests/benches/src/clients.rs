@@ -61,7 +61,9 @@ const SCENES: [Scene; 5] = [
         name: "under a SYN flood to closed ports",
         flood: Some(Flood {
             frames: || {
-                let syn = |port| Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(MARK, port).flags("S").build();
+                let syn = |port| {
+                    Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(MARK, port).flags("S").linux_options().build()
+                };
                 (20_000..20_256).map(syn).collect()
             },
             cause: Cause::ClosedPort,

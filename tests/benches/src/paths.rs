@@ -46,17 +46,40 @@ pub fn measure(repetitions: usize, runs: u32) -> Result<Section> {
         .guarded
         .within(|| {
             machine::stay_on(machine::RECEIVER)?;
-            let mut programs = Programs::load(Judging::ByDefault)?;
-            programs.list(List::Banned, &FAMILIES.map(Family::banned))?;
+            let programs = Programs::load(Judging::ByDefault)?;
+            let mut banning = Programs::load(Judging::ByDefault)?;
+            banning.list(List::Banned, &FAMILIES.map(Family::banned))?;
             let mut denying = Programs::load(Judging::ByDefault)?;
             denying.list(List::Denied, &FAMILIES.map(Family::denied))?;
-            let (mut bench, mut denying) = (Bench::new(&programs)?, Bench::new(&denying)?);
+            let mut benches = Benches {
+                plain: Bench::new(&programs)?,
+                banning: Bench::new(&banning)?,
+                denying: Bench::new(&denying)?,
+            };
             for _ in 0..repetitions {
-                measured.repeat(&mut bench, &mut denying, runs)?;
+                measured.repeat(&mut benches, runs)?;
             }
             Ok(())
         })
         .and_then(|()| measured.into_section())
+}
+
+/// The programs of a host that refuses nobody, and of such that do: apart, because a list that is empty is not asked, and
+/// everybody else would have to pay for one that is not.
+struct Benches<'a> {
+    plain: Bench<'a>,
+    banning: Bench<'a>,
+    denying: Bench<'a>,
+}
+
+impl<'a> Benches<'a> {
+    fn of(&mut self, path: &Path) -> &mut Bench<'a> {
+        match path.cause {
+            Some(Cause::Banned) => &mut self.banning,
+            Some(Cause::Denied) => &mut self.denying,
+            _ => &mut self.plain,
+        }
+    }
 }
 
 /// Everything that runs.
@@ -196,12 +219,10 @@ impl Measured {
         Measured(paths.into_iter().map(|path| (path, Pairs::default())).collect())
     }
 
-    fn repeat<'a>(&mut self, bench: &mut Bench<'a>, denying: &mut Bench<'a>, runs: u32) -> Result<()> {
+    fn repeat(&mut self, benches: &mut Benches<'_>, runs: u32) -> Result<()> {
         let mut plain = 0.0;
         for (path, pairs) in &mut self.0 {
-            // Apart, because a list that is empty is not asked, and everybody else would have to pay for one that is not.
-            let bench = if path.cause == Some(Cause::Denied) { &mut *denying } else { &mut *bench };
-            let (bare, nanos) = bench.compare(path, runs)?;
+            let (bare, nanos) = benches.of(path).compare(path, runs)?;
             if path.shape == Shape::PLAIN {
                 plain = nanos;
                 pairs.push(bare, nanos);
