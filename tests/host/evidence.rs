@@ -2,6 +2,7 @@
 
 mod bans;
 mod crowd;
+mod detection;
 mod figures;
 mod simulation;
 
