@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use scanguard_common::cause::Cause;
 use scanguard_common::evidence::{Contact, Kind, Verdict};
 use scanguard_common::mark::Reason;
+use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::parse::parse;
 use scanguard_common::policy::Preset;
 use scanguard_common::time::{Nanos, Seconds};
@@ -22,7 +23,7 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/detection.md");
 const PUBLISH: &str = "SCANGUARD_PUBLISH";
 
 /// A scan that has made so many probes without being cut off never is.
-const MOST_PROBES: u32 = 2_000;
+const MOST_PROBES: u16 = 2_000;
 
 /// How one probe of a scan looks, to which port.
 struct Scan {
@@ -70,9 +71,10 @@ fn until_the_ban(scan: &Scan, between: u64, preset: Preset, ends: (IpAddr, IpAdd
     let mut books = Books::new(preset.judgement(), SEED);
     let mut random = Random::seeded(SEED);
     let first = random.short();
-    for number in 0..MOST_PROBES {
+    for step in 0..MOST_PROBES {
+        let number = u32::from(step);
         // A step without a common divisor with 2¹⁶ meets every port once.
-        let port = first.wrapping_add((number as u16).wrapping_mul(25_173)).max(1);
+        let port = first.wrapping_add(step.wrapping_mul(25_173)).max(1);
         let passed = u64::from(number) * between;
         let now = Nanos(Nanos::from(START).0 + passed * (Nanos::SECOND / 1_000));
         world.set_now(now);
@@ -81,10 +83,13 @@ fn until_the_ban(scan: &Scan, between: u64, preset: Preset, ends: (IpAddr, IpAdd
         let reason = world.reason(&frame);
         let mut verdict = books.judge(&packet, &reason, Seconds::of(now));
         // What goes up to the host and finds nobody is refused, and that is seen on its way out.
-        let refused = match reason.cause {
-            Cause::UnprovenPort if packet.transport.protocol.0 == 6 => Some(Cause::ResetSilenced),
-            Cause::UnprovenPort | Cause::OtherProtocol => Some(Cause::UnreachableSilenced),
-            _ => None,
+        let is_tcp = packet.transport.protocol == IpProtocol::TCP;
+        let refused = if reason.cause == Cause::UnprovenPort && is_tcp {
+            Some(Cause::ResetSilenced)
+        } else if matches!(reason.cause, Cause::UnprovenPort | Cause::OtherProtocol) {
+            Some(Cause::UnreachableSilenced)
+        } else {
+            None
         };
         if let Some(cause) = refused {
             verdict = books.judge(&packet, &Reason::of(cause), Seconds::of(now)).or(verdict);
@@ -131,7 +136,12 @@ struct Honest {
     contacts: fn(&mut Random) -> Vec<(u32, u32, Kind)>,
 }
 
-const DAY: u32 = 86_400;
+const DAY: usize = 86_400;
+
+/// A second of a day.
+fn some_time(random: &mut Random) -> u32 {
+    u32::try_from(random.below(DAY)).expect("a day has not many seconds")
+}
 
 /// How many of each sort are watched.
 const HONEST_SOURCES: u32 = 500;
@@ -142,24 +152,19 @@ const HONEST: [Honest; 8] = [
         contacts: |random| {
             let burst =
                 |at: u32| [(at, 443, Kind::Answered), (at, 1_443, Kind::Closed), (at, 80, Kind::Answered)];
-            (0..20).flat_map(|_| burst(random.below(DAY as usize) as u32)).collect()
+            (0..20).flat_map(|_| burst(some_time(random))).collect()
         },
     },
     Honest {
         name: "1000 users behind one address, of whom four a day mistype a port",
         contacts: |random| {
-            let mut all: Vec<_> =
-                (0..1_000).map(|_| (random.below(DAY as usize) as u32, 443, Kind::Answered)).collect();
+            let mut all: Vec<_> = (0..1_000).map(|_| (some_time(random), 443, Kind::Answered)).collect();
             for _ in 0..1_000 {
                 let port = if random.once_in(2) { 80 } else { 22 };
-                all.push((random.below(DAY as usize) as u32, port, Kind::Answered));
+                all.push((some_time(random), port, Kind::Answered));
             }
             for _ in 0..4 {
-                all.push((
-                    random.below(DAY as usize) as u32,
-                    2_000 + u32::from(random.short()),
-                    Kind::Closed,
-                ));
+                all.push((some_time(random), 2_000 + u32::from(random.short()), Kind::Closed));
             }
             all
         },
@@ -170,7 +175,7 @@ const HONEST: [Honest; 8] = [
             (0..200)
                 .map(|_| {
                     let port = if random.once_in(2) { 51_413 } else { 116_949 };
-                    (random.below(DAY as usize) as u32, port, Kind::Closed)
+                    (some_time(random), port, Kind::Closed)
                 })
                 .collect()
         },

@@ -24,11 +24,11 @@ fn the_kept_capture_shows_the_main_job() {
         ("ack-probe", 52),
         ("maimon-probe", 26),
         ("fin-probe", 30),
-        ("tool-signature", 7),
+        ("tool-signature", 3),
         ("banned", 45),
     ];
     assert_eq!(run.dropped(), expected.into());
-    assert_eq!(run.sources(), [("10.77.0.2", 194), ("fd77::", 26)]);
+    assert_eq!(run.sources(), [("10.77.0.2", 192), ("fd77::", 24)]);
     assert!(run.losses().is_empty(), "{:?}", run.losses());
     let banned: Vec<_> = run.bans().iter().map(|ban| ban["source"].clone()).collect();
     assert_eq!(banned, ["10.77.0.2", "fd77::"]);
