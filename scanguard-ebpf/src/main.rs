@@ -1,9 +1,11 @@
 //! What runs in the kernel: two doors of a guarded interface.
 //!
-//! The path of a packet is told in `scanguard_common`; this crate puts the kernel around it. [`frame`] reads
-//! packet memory, [`lookup`] answers the engine's questions from the kernel's tables and our [`maps`],
-//! [`act`] turns the cause into what is done, [`remember`] keeps what this side said, [`ledger`] what sources did,
-//! [`target`] and [`network`] what they did together, and [`report`] counts and tells. [`traces`] finds the marks of tools.
+//! The path of a packet is told in `scanguard_common`; this crate puts the kernel around it. What was decided a moment
+//! ago is [`recent`]. Else [`frame`] reads packet memory, [`understand`] puts aside what it says, [`lookup`] answers the
+//! engine's questions about the packet that lies [`aside`], from the kernel's tables and our [`maps`], and [`traces`]
+//! finds the marks of tools. [`act`] turns the cause into what is done; its [`consequences`] are that [`ledger`] keeps
+//! what sources did, [`target`] what they did together and [`network`] which neighbours they have, and that [`report`]
+//! counts and tells. [`remember`] keeps what this side said.
 
 #![no_std]
 #![no_main]
@@ -59,6 +61,7 @@ fn judge(ctx: &XdpContext, frame: &PacketMemory) -> u32 {
     let recalled = recent::came_in(ctx, interface);
     let cause = recalled.unwrap_or_else(|| decide_anew(ctx, interface, frame));
     report::count(interface, cause, frame.length());
+    report::say(ctx, interface, cause);
     act::on_incoming(cause)
 }
 

@@ -1,6 +1,7 @@
 //! Step 6, report: counts every frame once, and tells of drops.
 
 use aya_ebpf::EbpfContext;
+use aya_ebpf::programs::XdpContext;
 use aya_log_ebpf::{debug, warn};
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::count::{self, Note};
@@ -21,11 +22,16 @@ pub(crate) fn count(interface: InterfaceSlot, cause: Cause, bytes: usize) {
     }
 }
 
+/// Says of one frame what became of it, to whoever asked for such messages before the program was loaded.
+#[inline(always)] // for all others, the verifier removes it whole
+pub(crate) fn say(ctx: &XdpContext, interface: InterfaceSlot, cause: Cause) {
+    debug!(ctx, "slot {} cause {}", interface.number(), cause.index());
+}
+
 /// Tells of one drop, unless too much was told of its source, destination and cause lately.
 #[inline(never)] // as all of what drops have to pay: its frame on the stack is gone when the next step has its own
 pub(crate) fn tell<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, reason: &Reason, packet: &Packet) {
     let cause = reason.cause;
-    debug!(ctx, "slot {} cause {}", interface.number(), cause.index());
     match cause.action() {
         Action::Pass => return,
         Action::Drop => {}
