@@ -128,9 +128,12 @@ impl Capture {
     }
 }
 
-/// Whether a cause is one of a SYN to a closed port: until one was refused, it is not known to be.
+/// Whether a cause is one of a SYN to a closed port: until one was refused, it is not known to be; and the probes of a
+/// scanner whose network has been banned meanwhile are not looked at any more.
 fn is_a_probes(cause: &str) -> bool {
-    [Cause::ClosedPort, Cause::UnprovenPort].iter().any(|one| one.name() == cause)
+    [Cause::ClosedPort, Cause::UnprovenPort, Cause::ToolSignature, Cause::Banned, Cause::BannedNetwork]
+        .iter()
+        .any(|one| one.name() == cause)
 }
 
 /// Where the captures lie; it goes when this is dropped.

@@ -99,6 +99,27 @@ impl Process {
         }
     }
 
+    /// Waits until it has written this to its standard error, and then nothing for a while.
+    ///
+    /// # Errors
+    ///
+    /// Fails after so long a time.
+    pub fn wait_for_silence(&self, after: &str, silent: Duration, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        let (mut said, mut since) = (self.stderr(), Instant::now());
+        while !said.contains(after) || since.elapsed() < silent {
+            if Instant::now() > deadline {
+                bail!("`{}` is not done after {limit:?}: {said}", self.command_line);
+            }
+            sleep(POLL);
+            let now = self.stderr();
+            if now != said {
+                (said, since) = (now, Instant::now());
+            }
+        }
+        Ok(())
+    }
+
     /// Returns what the program has written to its standard output so far.
     pub fn stdout(&self) -> String {
         self.stdout.so_far()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -21,8 +21,8 @@ pub(super) const ZOMBIE_V4: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 77);
 
 /// How long an answer may take.
 const SETTLE: Duration = Duration::from_millis(150);
-/// How often it is looked whether a scanner is done.
-const POLL: Duration = Duration::from_millis(20);
+/// How long a scanner says nothing that is done, and used to say several times a second how far it is.
+const SILENCE: Duration = Duration::from_secs(2);
 /// The longest that a scanner may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -48,6 +48,7 @@ impl Ground {
     pub(super) fn new() -> Result<Self> {
         let lab = Lab::new()?;
         lab.guarded.within(refuse_without_delay)?;
+        lab.guarded.run("nft", [packet_filter()])?;
         lab.add_source(ZOMBIE_V4.into())?;
         Ok(Self {
             capture: Capture::on(&lab.outside, INTERFACE)?,
@@ -95,19 +96,16 @@ impl Ground {
         let (program, arguments) = command.words.split_first().context("a command has a first word")?;
         let mut process = self.lab.outside.spawn(program, arguments)?;
         let output = match tool.last_words() {
-            Some(last_words) => listen(last_words, &mut process)?,
+            Some(last_words) => listen(last_words, &process)?,
             None => finish(tool, &mut process)?,
         };
         Ok(command.subjects.iter().map(|subject| said::of(tool, &output, *subject, is_v6)).collect())
     }
 }
 
-/// What a scanner wrote until it complained in these words, or ended after all.
-fn listen(last_words: &str, process: &mut Process) -> Result<String> {
-    let deadline = Instant::now() + LIMIT;
-    while !process.stderr().contains(last_words) && process.wait(POLL).is_err() {
-        ensure!(Instant::now() < deadline, "`{}` does not finish", process.command_line());
-    }
+/// What a scanner wrote until it had said these words, and then nothing more.
+fn listen(last_words: &str, process: &Process) -> Result<String> {
+    process.wait_for_silence(last_words, SILENCE, LIMIT)?;
     Ok(process.stdout())
 }
 
@@ -124,6 +122,15 @@ fn names(heard: &BTreeSet<String>) -> String {
         return said::NO_ANSWER.to_owned();
     }
     heard.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Rules by which the host itself drops everything for two ports.
+fn packet_filter() -> String {
+    let [tcp, udp] = [Subject::Filtered, Subject::FilteredUdp].map(|subject| subject.number(false));
+    format!(
+        "table inet filter {{ chain in {{ type filter hook input priority filter; \
+         tcp dport {tcp} drop; udp dport {udp} drop;\n }}\n }}"
+    )
 }
 
 /// Lets the kernel refuse by ICMP as often as it is asked: usually it does so once a second, and scanners take longer.

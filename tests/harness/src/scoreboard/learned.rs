@@ -26,12 +26,13 @@ impl Learned {
     const ALL: [Self; 5] =
         [Self::Nothing, Self::HostIsUp, Self::PublishedServices, Self::ClosedPortsToo, Self::OperatingSystem];
 
-    /// What the kinds of answers tell: about what is there and, if that was asked, about what is not.
+    /// What the kinds of answers tell: about what is there and, if that was asked, about what is not. About what is
+    /// filtered nothing is ever answered.
     pub(super) fn from_answers(answers: &[BTreeSet<String>]) -> Self {
         match answers {
-            [open, closed] if open == closed => Self::from_answers(from_ref(open)),
-            [_, closed] if closed.is_empty() => Self::PublishedServices,
-            [_, _] => Self::ClosedPortsToo,
+            [open, closed, ..] if open == closed => Self::from_answers(from_ref(open)),
+            [_, closed, ..] if closed.is_empty() => Self::PublishedServices,
+            [_, _, ..] => Self::ClosedPortsToo,
             _ if answers.iter().all(BTreeSet::is_empty) => Self::Nothing,
             _ => Self::HostIsUp,
         }

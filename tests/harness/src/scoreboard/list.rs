@@ -4,7 +4,9 @@ mod crafted;
 mod headers;
 mod system;
 
-use super::subject::Subject::{Bound, Closed, Host, Open, Sctp, Spoken, Unbound, Unspoken};
+use super::subject::Subject::{
+    Bound, Closed, Filtered, FilteredUdp, Host, Open, Sctp, Spoken, Unbound, Unspoken,
+};
 use super::technique::{Group, Technique};
 use super::tool::Tool;
 
@@ -89,7 +91,7 @@ const HANDSHAKES: &str = "how open ports and pings are answered is enough for a 
 
 /// All groups, in the order in which they are published.
 pub(super) fn groups() -> Vec<Group> {
-    let ports = &[Open, Closed];
+    let ports = &[Open, Closed, Filtered];
     vec![
         Group {
             title: "TCP: nmap",
@@ -155,7 +157,7 @@ pub(super) fn groups() -> Vec<Group> {
         Group {
             title: "UDP",
             remark: "A program answers whatever comes to the bound port.",
-            subjects: &[Bound, Unbound],
+            subjects: &[Bound, Unbound, FilteredUdp],
             techniques: udp(),
         },
         Group {

@@ -11,7 +11,8 @@ What scanners learn of a guarded host. Every row was measured: the technique was
 on the same host with it, in network namespaces. `cargo xtask scoreboard` writes this page, and the tests measure it
 again: a row may only get better.
 
-Cells hold what the scanner reported. For frames of our own, which no scanner reports on, they hold what came back. The
+Cells hold what the scanner reported of a port where a service listens, of one where none does, and of one for which a
+packet filter of the host drops everything. For frames of our own, which no scanner reports on, they hold what came back. The
 last columns are taken from the answers on the cable, whatever the scanner made of them:
 
 | learned | because |
@@ -19,7 +20,7 @@ last columns are taken from the answers on the cable, whatever the scanner made 
 | nothing | nothing is answered: open, closed and all other ports look alike, and like a host that is not there |
 | host is up | open and closed are answered alike |
 | published services | what is open answers, and what is closed is silent |
-| **closed ports too** | closed ports can be told from others: this falls short |
+| **closed ports too** | closed ports can be told from filtered ones: this falls short |
 | **operating system** | what runs on the host is recognised: this falls short |
 
 `nmap -T0` is measured with its probes and without its five minutes of waiting after each; of unicornscan, which Debian no

@@ -10,10 +10,14 @@ pub(super) enum Subject {
     Open,
     /// A TCP port where nothing does.
     Closed,
+    /// A TCP port that a packet filter of the host drops everything for.
+    Filtered,
     /// A UDP port where a program answers.
     Bound,
     /// A UDP port where nothing is bound.
     Unbound,
+    /// A UDP port that a packet filter drops everything for.
+    FilteredUdp,
     /// An SCTP port: no host of the lab has SCTP.
     Sctp,
     /// The protocol of pings.
@@ -30,8 +34,10 @@ impl Subject {
         match self {
             Self::Open | Self::Sctp | Self::Host => 80,
             Self::Closed => 81,
+            Self::Filtered => 82,
             Self::Bound => 53,
             Self::Unbound => 54,
+            Self::FilteredUdp => 55,
             Self::Spoken if is_v6 => IpProtocol::ICMPV6.0.into(),
             Self::Spoken => IpProtocol::ICMP.0.into(),
             Self::Unspoken => 253,
@@ -43,6 +49,7 @@ impl Subject {
         match self {
             Self::Open => "open port",
             Self::Closed => "closed port",
+            Self::Filtered | Self::FilteredUdp => "filtered port",
             Self::Bound => "bound port",
             Self::Unbound => "unbound port",
             Self::Sctp => "any port",
@@ -58,8 +65,8 @@ impl Subject {
         let protocol = transport.protocol;
         let is_from_port = |of: IpProtocol| protocol == of && transport.ports.source.0 == self.number(false);
         match self {
-            Self::Open | Self::Closed => is_from_port(IpProtocol::TCP),
-            Self::Bound | Self::Unbound => is_from_port(IpProtocol::UDP),
+            Self::Open | Self::Closed | Self::Filtered => is_from_port(IpProtocol::TCP),
+            Self::Bound | Self::Unbound | Self::FilteredUdp => is_from_port(IpProtocol::UDP),
             Self::Sctp => is_from_port(IpProtocol::SCTP),
             Self::Spoken => matches!(protocol, IpProtocol::ICMP | IpProtocol::ICMPV6),
             Self::Unspoken => u16::from(protocol.0) == self.number(false),

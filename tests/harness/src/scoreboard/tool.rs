@@ -53,10 +53,10 @@ impl Tool {
         }
     }
 
-    /// What it complains of when it is done, where it does not end then: masscan waits for one more packet.
+    /// What it says when it is done, where it does not end then: masscan waits for one more packet.
     pub(super) fn last_words(self) -> Option<&'static str> {
         match self {
-            Self::Masscan => Some("waiting -1-secs"),
+            Self::Masscan => Some("100.00% done"),
             Self::Nmap
             | Self::NmapPing
             | Self::NmapIdle
