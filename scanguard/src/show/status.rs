@@ -166,8 +166,8 @@ schema: 1
 
     #[test]
     fn json_is_one_object_a_line() {
-        let expected = r#"{"kind":"interface","interface":"eth0","index":2,"mode":"native","egress":"tcx","program":42,"since":"2024-02-29T12:34:56Z","closed_ports":"silenced at egress","ping":"answer","role":"host","translation":["the interface forwards IPv4"],"warning":null}
-{"kind":"interface","interface":"(slot 1)","index":null,"mode":null,"egress":null,"program":42,"since":"2024-02-29T12:34:56Z","closed_ports":null,"ping":null,"role":null,"translation":[],"warning":"its interface is gone"}
+        let expected = r#"{"kind":"interface","interface":"eth0","index":2,"mode":"native","frags":false,"egress":"tcx","program":42,"since":"2024-02-29T12:34:56Z","closed_ports":"silenced at egress","ping":"answer","role":"host","translation":["the interface forwards IPv4"],"warning":null}
+{"kind":"interface","interface":"(slot 1)","index":null,"mode":null,"frags":false,"egress":null,"program":42,"since":"2024-02-29T12:34:56Z","closed_ports":null,"ping":null,"role":null,"translation":[],"warning":"its interface is gone"}
 {"kind":"rules","preset":"balanced","threshold":4.97,"half_life":21600,"first":600,"ceiling":86400,"forget":86400,"public":[],"decoys":[]}
 {"kind":"maps","allowed":1,"schema":1}
 "#;
