@@ -7,7 +7,7 @@ mod figures;
 mod simulation;
 
 use scanguard_common::cause::Cause;
-use scanguard_common::classify::signature::Label;
+use scanguard_common::classify::signature::{Label, Signature};
 use scanguard_common::evidence::{Contact, Kind, REMEMBERED, Source, Trial, Verdict, Weights};
 use scanguard_common::key::Address;
 use scanguard_common::parse::network::IpProtocol;
@@ -37,6 +37,39 @@ fn after(books: &mut Books, contacts: &[(u32, Kind)], now: Seconds) -> (u32, [u1
         books.witness(&contact(SCANNER, *number, *kind, now));
     }
     books.known(SCANNER).map_or((0, [0; 3]), |record| (record.score(), record.contacts()))
+}
+
+/// Hints mark a kind of host: the most telling counts, and it counts once. What is certain counts with each contact.
+#[test]
+fn a_hint_counts_once_for_a_source_and_never_beside_a_better_mark() {
+    let marked = |number, kind, mark: Signature| Contact {
+        mark: Some(mark).into(),
+        ..contact(SCANNER, number, kind, START)
+    };
+    let score = |contacts: &[(Kind, Signature)]| {
+        let mut books = Books::new(Preset::Off.judgement(), SEED);
+        for (number, (kind, mark)) in (1..).zip(contacts) {
+            books.witness(&marked(number, *kind, *mark));
+        }
+        books.known(SCANNER).map(|record| (record.score(), record.label().signature()))
+    };
+    let (weak, strong, certain) =
+        (Signature::SynWithoutOptions, Signature::MasscanIdentification, Signature::NmapSyn);
+    let worth = |mark: Signature| Weights::of_mark(Some(mark).into());
+    let closed = |mark| (Kind::Closed, mark);
+    // The door does not keep the first contact's mark.
+    for (marks, expected, label) in [
+        (vec![weak; 2], 2 * Weights::CLOSED + worth(weak), weak),
+        (vec![weak; 4], 4 * Weights::CLOSED + worth(weak), weak),
+        (vec![weak, weak, strong, weak], 4 * Weights::CLOSED + worth(strong), strong),
+    ] {
+        let contacts: Vec<_> = marks.into_iter().map(closed).collect();
+        assert_eq!(score(&contacts), Some((expected, Some(label))));
+    }
+    let both = [(Kind::Signature, certain), (Kind::Signature, certain), closed(strong)];
+    assert_eq!(score(&both), Some((2 * Weights::SIGNATURE + Weights::CLOSED, Some(certain))));
+    let out_of_state = [(Kind::OutOfState, Signature::AckWithoutSequence); 2];
+    assert_eq!(score(&out_of_state).map(|(score, _)| score), Some(2 * Weights::OUT_OF_STATE));
 }
 
 #[test]
