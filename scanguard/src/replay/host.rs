@@ -2,6 +2,8 @@
 //!
 //! All tables are as large as the program's or larger, and forget in the same way what was used longest ago.
 
+mod scene;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,8 +20,7 @@ use scanguard_common::incident::Target;
 use scanguard_common::key::{Address, spread_port};
 use scanguard_common::mark::{self, Reason};
 use scanguard_common::parse::link::{self, MacAddress};
-use scanguard_common::parse::network::{Family, IpProtocol};
-use scanguard_common::parse::transport::Port;
+use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::parse::{Packet, quote};
 use scanguard_common::policy::Role;
 use scanguard_common::refusal::{Leaving, Refusal, leaving};
@@ -30,7 +31,6 @@ use scanguard_common::time::{Nanos, Seconds};
 
 use super::connection::Connection;
 use super::foresight::{Foresight, Next};
-use super::kernel::Scene;
 use super::ledger::{Came, Ledger, SEED};
 use super::local::Local;
 use super::policy::Choices;
@@ -277,46 +277,6 @@ impl Host {
         }
     }
 
-    /// All that the program is going to ask about a frame that arrives.
-    pub(super) fn scene_of_incoming(&self, frame: &CapturedFrame<'_>, packet: Option<&Packet>) -> Scene {
-        let is_ours = packet.is_some_and(|packet| is_this_host(self.destination(frame, packet)));
-        self.scene(packet, is_ours)
-    }
-
-    /// All that the program is going to ask about a packet that leaves.
-    pub(super) fn scene_of_outgoing(&self, packet: &Packet) -> Scene {
-        let mut answered = *packet;
-        answered.turn_round();
-        self.scene(Some(&answered), self.local.contains(packet.source))
-    }
-
-    fn scene(&self, packet: Option<&Packet>, is_ours: bool) -> Scene {
-        let flow = packet.map(Flow::of_incoming);
-        let sender = packet.map_or(Address::v4([0; 4]), Packet::sender);
-        let listener = packet.map_or(Listener::at(Family::V4, Port(0)), Listener::of_incoming);
-        let asked = packet.filter(|packet| has_sockets(packet.transport.protocol));
-        let whole_at = |budgets: &RefCell<LruCache<Address, Budget>>| {
-            budgets.borrow().peek(&sender).map(|budget| bits(*budget))
-        };
-        Scene {
-            number: self.foresight.present(),
-            now: self.now,
-            flow,
-            sender,
-            listener,
-            socket: asked.map_or(Socket::Absent, |packet| self.socket(packet, &Flow::of_incoming(packet))),
-            is_ours,
-            spoken: flow.and_then(|flow| self.spoken(&flow)),
-            listened: self.listened_at(listener),
-            refused_for: self.refuses(sender),
-            is_learning: self.is_learning(),
-            was_refused: packet.is_some_and(|packet| self.was_refused(packet)),
-            left: packet.map(|packet| self.traces.left_by(packet)),
-            strays: whole_at(&self.strays),
-            resets: whole_at(&self.resets),
-        }
-    }
-
     /// Which socket the segment or datagram would find.
     ///
     /// Of UDP, a socket is known by what it says: a port that answers is bound, until it is refused by ICMP. One that
@@ -427,21 +387,6 @@ fn is_ip_group(MacAddress(station): MacAddress) -> bool {
     station == [0xff; 6] || station.starts_with(&[0x01, 0x00, 0x5e]) || station.starts_with(&[0x33, 0x33])
 }
 
-fn is_this_host(destination: Destination) -> bool {
-    match destination {
-        Destination::Ours | Destination::OursOrTranslated => true,
-        Destination::Group | Destination::OtherStation | Destination::Forwarded | Destination::Unknown => {
-            false
-        }
-    }
-}
-
-/// A budget as it lies in memory.
-fn bits(budget: Budget) -> u64 {
-    // SAFETY: it is a `repr(transparent)` record of one such number, of which every value is valid.
-    unsafe { std::mem::transmute(budget) }
-}
-
 fn opens(packet: &Packet) -> bool {
     let flags = packet.transport.segment.flags;
     flags.has(TcpFlags::SYN) && !flags.has(TcpFlags::ACK)
@@ -456,10 +401,6 @@ fn begins(packet: &Packet) -> bool {
         }
         other => other == IpProtocol::UDP,
     }
-}
-
-fn has_sockets(protocol: IpProtocol) -> bool {
-    matches!(protocol, IpProtocol::TCP | IpProtocol::UDP)
 }
 
 /// The spread of the port that a packet is for.
