@@ -39,6 +39,14 @@ macro_rules! causes {
                 }
             }
 
+            /// The cause of this index.
+            pub fn from_index(index: u8) -> Option<Cause> {
+                match index {
+                    $($index => Some(Cause::$variant),)+
+                    _ => None,
+                }
+            }
+
             /// What it does to the packet.
             pub fn action(self) -> Action {
                 match self {
@@ -118,11 +126,6 @@ impl Cause {
     /// Its place in every table that is kept by cause; below [`CAUSES_PER_INTERFACE`](crate::count::CAUSES_PER_INTERFACE).
     pub fn index(self) -> u8 {
         self as u8
-    }
-
-    /// The cause of this index.
-    pub fn from_index(index: u8) -> Option<Cause> {
-        Cause::ALL.get(usize::from(index)).copied()
     }
 
     /// The cause of this name.

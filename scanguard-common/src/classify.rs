@@ -1,9 +1,8 @@
 //! Step 2, classify: what a packet's headers and flags alone say. No look-up is needed for that.
 
 pub mod flags;
+pub(crate) mod headers;
 pub mod signature;
-
-mod headers;
 
 use crate::cause::Cause;
 use crate::parse::Packet;

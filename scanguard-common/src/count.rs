@@ -51,29 +51,37 @@ pub fn index(slot: InterfaceSlot, cause: Cause) -> u32 {
     slot.number() * CAUSES_PER_INTERFACE + u32::from(cause.index())
 }
 
+/// Where, behind the tallies of an interface's causes, its drops are counted of which an event was made. Of the others
+/// the next event of their source and cause tells, so that dropping one need not count twice.
+pub fn told_index(slot: InterfaceSlot) -> u32 {
+    slot.number() * CAUSES_PER_INTERFACE + TOLD
+}
+
+const TOLD: u32 = CAUSES_PER_INTERFACE - 1;
+
+const _: () = assert!(Cause::ALL.len() <= TOLD as usize, "its place is nobody else's");
+
 /// What else is counted: what became of events, and of sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
     /// An event reached the ring buffer.
     Told = 0,
-    /// An event was withheld by the rate limit.
-    Folded = 1,
     /// An event found the ring buffer full.
-    Lost = 2,
+    Lost = 1,
     /// A source was banned.
-    Banned = 3,
+    Banned = 2,
     /// A source should have been banned, but the table of bans was full.
-    BansFull = 4,
+    BansFull = 3,
     /// A source was pushed out by another before it could make a second contact, within a minute of its first.
-    Crowded = 5,
+    Crowded = 4,
 }
 
 /// How many of each [`Note`] there were, as one processor counted them.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Notes([u64; 6]);
+pub struct Notes([u64; 5]);
 
-const _: () = assert!(size_of::<Notes>() == 48);
+const _: () = assert!(size_of::<Notes>() == 40);
 
 impl Notes {
     /// One more of these.

@@ -9,24 +9,26 @@
 //! Most frames of a stream or a flood have a name: whole TCP segments and UDP datagrams, behind at most one VLAN tag,
 //! without IPv4 options or IPv6 extension headers. All others are parsed.
 
+mod glance;
 mod name;
+mod sort;
 
-pub use name::{Door, Glance, Name, Sort, glance};
+pub use glance::{Glance, Then, glance};
+pub use name::{Door, Name};
+pub use sort::Sort;
 
 use crate::cause::{Action, Cause};
-use crate::frame::Frame;
 use crate::key::Address;
-use crate::schema::{InterfaceSlot, Rules};
+use crate::schema::Rules;
 
 /// When something was decided, and by which edition of the rules: not the same again a moment later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment(u64);
 
 impl Moment {
-    /// The current moment, by a number that changes about once a second and the rules. Never 0, which is that of a place
-    /// that was never used.
-    pub fn new(a_while: u32, rules: &Rules) -> Moment {
-        Moment(u64::from(rules.edition()) << 32 | u64::from(a_while << 1) | 1)
+    /// The current moment, by a number of less than 32 bits that changes about once a second, and the rules.
+    pub fn new(a_while: u64, rules: &Rules) -> Moment {
+        Moment(u64::from(rules.edition()) << 32 | a_while)
     }
 }
 
@@ -49,16 +51,10 @@ impl Recent {
         Recent { name, moment: now.0, recalled: 0, cause: cause.index(), _unused: [0; 3] }
     }
 
-    /// Whether it was decided in this moment of the frame that the glance was thrown at, or of others of its name.
+    /// Whether it was decided in this moment of frames of this name. Never where nothing was kept: names have a sort.
     #[inline(always)] // see [`glance`]
-    pub fn is_of<F: Frame + ?Sized>(
-        &self,
-        frame: &F,
-        glance: &Glance,
-        slot: InterfaceSlot,
-        now: Moment,
-    ) -> bool {
-        self.moment == now.0 && self.name.is_of(frame, glance, slot)
+    pub fn is_of(&self, name: &Name, now: Moment) -> bool {
+        self.moment == now.0 && self.name.is(name)
     }
 
     /// What was decided.
@@ -66,7 +62,8 @@ impl Recent {
         Cause::from_index(self.cause)
     }
 
-    /// Counts that it was recalled once more, of what nobody is told then.
+    /// Counts that it was recalled once more. Of what passes too, of which nobody wants to know: that is less work than to
+    /// ask what it is.
     pub fn again(&mut self) {
         self.recalled = self.recalled.wrapping_add(1);
     }
@@ -81,27 +78,5 @@ impl Recent {
 
 /// Whether this cause is worth keeping: all frames of the same name will have it, and finding that out takes a look-up.
 pub fn is_kept(cause: Cause) -> bool {
-    Sort::Data.keeps(cause) || Sort::Impossible.keeps(cause)
-}
-
-impl Sort {
-    /// Whether this cause is kept for frames of this sort.
-    ///
-    /// What claims a connection, or is a datagram, is remembered only to pass, so that no mistake drops it.
-    pub fn keeps(self, cause: Cause) -> bool {
-        match self {
-            Sort::Data | Sort::Datagram => matches!(cause, Cause::InConnection | Cause::InFlow | Cause::Udp),
-            Sort::Impossible => matches!(
-                cause,
-                Cause::TcpNull
-                    | Cause::TcpXmas
-                    | Cause::TcpFullXmas
-                    | Cause::TcpSynFin
-                    | Cause::TcpSynRst
-                    | Cause::TcpFinRst
-                    | Cause::TcpNoAck
-                    | Cause::TcpReserved
-            ),
-        }
-    }
+    [Sort::Data, Sort::Impossible, Sort::Opening, Sort::Greeting].into_iter().any(|sort| sort.keeps(cause))
 }

@@ -21,7 +21,7 @@ use scanguard_common::time::Nanos;
 use crate::frame::PacketMemory;
 use crate::{maps, report};
 
-pub(crate) use memory::allows;
+pub(crate) use memory::{allows, ban, refuses_any};
 
 /// The kernel, as the engine asks it about one frame that comes in, whose packet lies aside.
 pub(crate) struct Incoming<'a> {

@@ -58,30 +58,33 @@ fn judge(ctx: &XdpContext, frame: &PacketMemory) -> u32 {
     let Some(interface) = InterfaceSlot::new(maps::SLOT.load()) else {
         return act::ABORT; // a fault of ours: the controller wrote a slot that does not exist
     };
-    let recalled = recent::came_in(ctx, interface);
-    let cause = recalled.unwrap_or_else(|| decide_anew(ctx, interface, frame));
+    let cause = match recent::came_in(ctx, interface) {
+        Some(cause) => cause,
+        None => decide_anew(XdpContext::new(ctx.ctx), interface, frame.length()),
+    };
     report::count(interface, cause, frame.length());
     report::say(ctx, interface, cause);
     act::on_incoming(cause)
 }
 
-/// Steps 1 to 4, and what is kept of them.
-#[inline(always)] // as a function of its own it would have a frame on the BPF stack, below all others
-fn decide_anew(ctx: &XdpContext, interface: InterfaceSlot, frame: &PacketMemory) -> Cause {
-    let packet = match understand::incoming(ctx, frame) {
+/// Steps 1 to 4 for a frame of so many bytes, and what is kept of them.
+#[inline(never)] // it gets nothing by reference, so that frames that were seen a moment ago need not write it down
+fn decide_anew(ctx: XdpContext, interface: InterfaceSlot, length: usize) -> Cause {
+    let frame = PacketMemory::incoming(&ctx).of_length(length);
+    let packet = match understand::incoming(&ctx, &frame) {
         Ok(packet) => packet,
         Err(cause) => return cause,
     };
-    let kernel = Incoming::new(ctx, frame, interface);
+    let kernel = Incoming::new(&ctx, &frame, interface);
     let cause = decide(packet, &kernel);
     if is_kept(cause) {
-        recent::keep_what_came_in(ctx, interface, cause);
+        recent::keep_what_came_in(&ctx, interface, cause);
     }
     if !is_of_consequence(cause) {
         return cause;
     }
-    let reason = mark::settle(cause, traces::find(ctx, cause), packet, &kernel);
-    consequences::of_incoming(ctx, &reason);
+    let reason = mark::settle(cause, traces::find(&ctx, cause), packet, &kernel);
+    consequences::of_incoming(&ctx, &reason);
     reason.cause
 }
 

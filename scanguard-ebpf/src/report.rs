@@ -16,7 +16,12 @@ use crate::maps;
 
 /// Counts one frame of so many bytes.
 pub(crate) fn count(interface: InterfaceSlot, cause: Cause, bytes: usize) {
-    if let Some(tally) = maps::COUNTS.get_ptr_mut(count::index(interface, cause)) {
+    add(count::index(interface, cause), bytes);
+}
+
+#[inline(always)] // for every frame
+fn add(index: u32, bytes: usize) {
+    if let Some(tally) = maps::COUNTS.get_ptr_mut(index) {
         // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
         unsafe { tally.write(tally.read().plus(bytes as u64)) };
     }
@@ -42,8 +47,11 @@ pub(crate) fn tell<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, reason: &R
     // SAFETY: as above.
     unsafe { gate.write(next) };
     match answer {
-        Answer::Fold => note(Note::Folded),
-        Answer::Tell { folded } => send(ctx, interface, reason, packet, News::Dropped { folded }.numbers()),
+        Answer::Fold => {}
+        Answer::Tell { folded } => {
+            add(count::told_index(interface), 0);
+            send(ctx, interface, reason, packet, News::Dropped { folded }.numbers());
+        }
     }
 }
 

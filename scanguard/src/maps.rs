@@ -156,10 +156,12 @@ impl Maps {
     /// Takes a slot for an interface: its counters start at zero.
     pub(crate) fn take_slot(&mut self, slot: InterfaceSlot, interface: Interface) -> anyhow::Result<()> {
         let processors = aya::util::nr_cpus().map_err(|(path, error)| anyhow::anyhow!("{path}: {error}"))?;
-        for cause in Cause::ALL {
+        for index in
+            Cause::ALL.iter().map(|cause| count::index(slot, *cause)).chain([count::told_index(slot)])
+        {
             let zeroes = vec![Wire(Tally::default()); processors];
             let zeroes = aya::maps::PerCpuValues::try_from(zeroes).context("making counters of zero")?;
-            self.counts.set(count::index(slot, *cause), zeroes, 0).context("zeroing the map COUNTS")?;
+            self.counts.set(index, zeroes, 0).context("zeroing the map COUNTS")?;
         }
         self.set_interface(slot, interface)?;
         // A new edition, so that nothing is recalled that was decided of the slot's last interface.
@@ -209,7 +211,16 @@ impl Maps {
 
     /// What was counted for a cause on an interface, on all processors together.
     pub(crate) fn tally(&self, slot: InterfaceSlot, cause: Cause) -> anyhow::Result<Tally> {
-        let values = self.counts.get(&count::index(slot, cause), 0).context("reading the map COUNTS")?;
+        self.counted(count::index(slot, cause))
+    }
+
+    /// Of how many drops on an interface an event was made.
+    pub(crate) fn told_of(&self, slot: InterfaceSlot) -> anyhow::Result<u64> {
+        Ok(self.counted(count::told_index(slot))?.packets())
+    }
+
+    fn counted(&self, index: u32) -> anyhow::Result<Tally> {
+        let values = self.counts.get(&index, 0).context("reading the map COUNTS")?;
         Ok(values.iter().fold(Tally::default(), |sum, Wire(tally)| sum.merged(*tally)))
     }
 

@@ -22,6 +22,8 @@ pub(crate) struct InterfaceStats {
     pub(crate) name: String,
     /// What was counted for each cause there is.
     pub(crate) tallies: Vec<(Cause, Tally)>,
+    /// Of how many drops an event was made.
+    pub(crate) told_of: u64,
 }
 
 impl Stats {
@@ -36,9 +38,21 @@ impl Stats {
             for cause in Cause::ALL {
                 tallies.push((*cause, maps.tally(entry.slot, *cause)?));
             }
-            interfaces.push(InterfaceStats { name: entry.label(), tallies });
+            let told_of = maps.told_of(entry.slot)?;
+            interfaces.push(InterfaceStats { name: entry.label(), tallies, told_of });
         }
         Ok(Stats { interfaces, notes: maps.notes()? })
+    }
+}
+
+impl Stats {
+    /// How many drops on these interfaces were folded into the next event of their source and cause.
+    pub(crate) fn folded(&self) -> u64 {
+        let folded = |interface: &InterfaceStats| {
+            // Less where a drop was told of while the counters were read.
+            interface.total(Action::Drop).packets().saturating_sub(interface.told_of)
+        };
+        self.interfaces.iter().map(folded).sum()
     }
 }
 

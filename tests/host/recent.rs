@@ -7,15 +7,32 @@ use scanguard_common::cause::Cause;
 use scanguard_common::classify::{Class, Part, classify};
 use scanguard_common::parse::parse;
 use scanguard_common::policy::Preset;
-use scanguard_common::recent::{Door, Moment, Name, Recent, Sort, glance, is_kept};
+use scanguard_common::recent::{Door, Glance, Moment, Name, Recent, Sort, Then, glance, is_kept};
 use scanguard_common::schema::{InterfaceSlot, RECENT_PLACES, Rules};
 use scanguard_harness::{
-    Extension, Frame, GUARDED_V4, GUARDED_V6, Hostile, Ip, Link, OUTSIDE_V4, OUTSIDE_V6, Traffic, World,
+    Extension, Frame, GUARDED_V4, GUARDED_V6, Hostile, Ip, Link, OUTSIDE_V4, OUTSIDE_V6, Random, Traffic,
+    World,
 };
 
 const SEED: u64 = 0x5eed_0009;
 const FRAMES: usize = 300_000;
 const PORTS: [u16; 4] = [22, 80, 443, 8080];
+
+/// What is seen of a frame.
+struct Seen;
+
+impl Then for Seen {
+    type Found = Glance;
+
+    fn then(&self, glance: &Glance) -> Option<Glance> {
+        Some(*glance)
+    }
+}
+
+/// What is seen of a frame that comes in on the first interface.
+fn seen(frame: &[u8]) -> Option<Glance> {
+    glance(frame, Door::Incoming, InterfaceSlot::new(0)?, &Seen)
+}
 
 /// The name of a frame that comes in, and its sort.
 fn name(frame: &[u8]) -> Option<(Name, Sort)> {
@@ -24,11 +41,9 @@ fn name(frame: &[u8]) -> Option<(Name, Sort)> {
 
 fn name_at(frame: &[u8], slot: u32, door: Door) -> Option<(Name, Sort)> {
     let slot = InterfaceSlot::new(slot).expect("a slot that exists");
-    let glance = glance(frame, door, SEED)?;
-    let name = Name::of(frame, &glance, slot).expect("whatever was seen at a glance has a name");
-    assert!(name.is_of(frame, &glance, slot));
-    assert!(glance.place() < RECENT_PLACES);
-    Some((name, glance.sort()))
+    let glance = glance(frame, door, slot, &Seen)?;
+    assert!(glance.place(SEED) < RECENT_PLACES);
+    Some((*glance.name(), glance.sort().expect("whatever was seen at a glance has a sort")))
 }
 
 #[test]
@@ -42,10 +57,15 @@ fn frames_of_one_name_are_decided_alike() {
         .connected(end(OUTSIDE_V6.into(), 443), end(GUARDED_V6.into(), 80));
     let mut traffic = Traffic::seeded(SEED, PORTS);
     let mut hostile = Hostile::seeded(SEED);
+    let mut random = Random::seeded(SEED);
     let mut decided: HashMap<Name, (Cause, Vec<u8>)> = HashMap::new();
-    let (mut named, mut again, mut kept) = (0, 0, 0);
+    let (mut named, mut again, mut kept, mut greetings) = (0, 0, 0, 0);
     for number in 0..FRAMES {
-        let frame = if number % 2 == 0 { traffic.frame() } else { hostile.frame() };
+        let frame = match number % 5 {
+            0 => greeting(&mut random),
+            1 | 2 => traffic.frame(),
+            _ => hostile.frame(),
+        };
         let Some((name, sort)) = name(&frame) else { continue };
         named += 1;
         let cause = world.judge(&frame);
@@ -54,14 +74,41 @@ fn frames_of_one_name_are_decided_alike() {
         if !is_kept(cause) {
             continue;
         }
+        // Who listens is kept under a name without a source.
+        let name = if Sort::Greeting.keeps(cause) {
+            let Some(greeting) = seen(&frame).and_then(|glance| glance.greeting(frame.as_slice())) else {
+                continue;
+            };
+            greetings += 1;
+            *greeting.name()
+        } else {
+            // That a SYN belongs to a connection is found out anew each time.
+            if sort == Sort::Opening && cause == Cause::InConnection {
+                continue;
+            }
+            assert!(sort.keeps(cause), "{sort:?} is to keep {}: {frame:02x?}", cause.name());
+            name
+        };
         kept += 1;
-        assert!(sort.keeps(cause), "{sort:?} is to keep {}: {frame:02x?}", cause.name());
         let (before, first) = decided.entry(name).or_insert_with(|| (cause, frame.clone()));
         again += usize::from(*first != frame);
         assert_eq!(*before, cause, "one name:\n{first:02x?}\n{frame:02x?}");
     }
-    println!("{named} named, {kept} kept, {again} of a name that was kept before");
+    println!("{named} named, {kept} kept, {again} of a name that was kept before, {greetings} greetings");
     assert!(named > FRAMES / 10 && again > 1_000, "{named} and {again} prove little");
+    assert!(greetings > 1_000, "{greetings} greetings prove little");
+}
+
+/// A SYN as a stack writes it, from one of many sources, possible or not, to one of few ports.
+fn greeting(random: &mut Random) -> Vec<u8> {
+    let port = *random.pick(&PORTS);
+    let ip = if random.once_in(2) {
+        let [a, b] = random.short().to_be_bytes();
+        Frame::ipv4(Ipv4Addr::new(a, 77, 0, b), GUARDED_V4)
+    } else {
+        Frame::ipv6(Ipv6Addr::new(random.short(), 0, 0, random.short(), 0, 0, 0, 1), GUARDED_V6)
+    };
+    ip.tcp(random.short(), port).flags("S").linux_options().build()
 }
 
 /// What has a name is understood, and its sort is its class.
@@ -70,10 +117,10 @@ fn assert_class(frame: &[u8], sort: Sort) {
     let fits = match classify(&packet) {
         Class::NeedsConnection(Part::Carries) => sort == Sort::Data,
         Class::Datagram => sort == Sort::Datagram,
+        Class::Opens => sort == Sort::Opening,
         // Addresses and ports can be impossible whatever the flags are.
         Class::Impossible(_) => true,
         Class::NeedsConnection(Part::Accepts | Part::Ends | Part::Cancels | Part::Resets)
-        | Class::Opens
         | Class::Pings
         | Class::Associates
         | Class::NotJudged(_) => false,
@@ -159,7 +206,7 @@ fn whatever_needs_a_closer_look_has_no_name() {
     let udp = |ip: Ip| ip.udp(1, 80).build();
     for frame in [
         nothing,
-        v4().tcp(1, 80).flags("S").build(),
+        v4().tcp(0, 80).flags("S").build(),
         v4().tcp(1, 80).flags("SA").build(),
         v4().tcp(1, 80).flags("FA").build(),
         v4().tcp(1, 80).flags("F").build(),
@@ -186,16 +233,14 @@ fn whatever_needs_a_closer_look_has_no_name() {
 
 #[test]
 fn what_was_decided_is_recalled_of_the_same_name_in_the_same_moment() {
-    let slot = InterfaceSlot::new(0).expect("the first slot");
     let rules = Rules::new(Preset::Off.judgement(), SEED);
     let (now, later) = (Moment::new(6, &rules), Moment::new(8, &rules));
     let renewed = Moment::new(6, &rules.renewed());
     let [frame, other] = [80, 81].map(|port| v4().tcp(1, port).flags("FPU").build());
-    let seen = |frame: &[u8]| glance(frame, Door::Incoming, SEED).expect("a name");
-    let name = Name::of(frame.as_slice(), &seen(&frame), slot).expect("a name");
-    let mut recent = Recent::new(name, now, Cause::TcpXmas);
+    let name = |frame: &[u8]| name(frame).expect("a name").0;
+    let mut recent = Recent::new(name(&frame), now, Cause::TcpXmas);
     let cause = |recent: &Recent, frame: &[u8], now| {
-        recent.is_of(frame, &seen(frame), slot, now).then(|| recent.cause()).flatten()
+        recent.is_of(&name(frame), now).then(|| recent.cause()).flatten()
     };
     assert_eq!(cause(&recent, &frame, now), Some(Cause::TcpXmas));
     assert_eq!(cause(&recent, &other, now), None);
@@ -209,9 +254,37 @@ fn what_was_decided_is_recalled_of_the_same_name_in_the_same_moment() {
     let packet = parse(frame.as_slice()).expect("a packet");
     assert_eq!(recent.folded(), Some((packet.source, packet.destination, Cause::TcpXmas, 2)));
     let v6 = v6().tcp(1, 80).flags("FPU").build();
-    let mut recent =
-        Recent::new(Name::of(v6.as_slice(), &seen(&v6), slot).expect("a name"), now, Cause::TcpXmas);
+    let mut recent = Recent::new(name(&v6), now, Cause::TcpXmas);
     recent.again();
     let packet = parse(v6.as_slice()).expect("a packet");
     assert_eq!(recent.folded(), Some((packet.source, packet.destination, Cause::TcpXmas, 1)));
+}
+
+#[test]
+fn a_greeting_is_the_same_from_whomever_and_nothing_else_is() {
+    let syn =
+        |ip: &Ip, ports: (u16, u16)| ip.clone().tcp(ports.0, ports.1).flags("S").linux_options().build();
+    let greeting = |frame: &[u8]| Some(*seen(frame)?.greeting(frame)?.name());
+    for (ip, other) in [
+        (v4(), Frame::ipv4(Ipv4Addr::new(198, 18, 0, 1), GUARDED_V4)),
+        (v6(), Frame::ipv6(Ipv6Addr::new(0xfd77, 9, 0, 0, 0, 0, 0, 1), GUARDED_V6)),
+    ] {
+        let one = greeting(&syn(&ip, (1, 80)));
+        assert!(one.is_some());
+        assert_eq!(greeting(&syn(&other, (2, 80))), one);
+        assert_ne!(greeting(&syn(&other, (2, 81))), one);
+        assert_ne!(greeting(&syn(&other.clone().vlan(7), (2, 80))), one);
+        assert_ne!(name(&syn(&ip, (1, 80))).map(|(name, _)| name), one, "who is banned is another question");
+    }
+    let elsewhere = Frame::ipv4(OUTSIDE_V4, Ipv4Addr::new(10, 77, 0, 9));
+    assert_ne!(greeting(&syn(&elsewhere, (1, 80))), greeting(&syn(&v4(), (1, 80))));
+}
+
+#[test]
+fn nobody_greets_who_is_impossible() {
+    for source in [[0, 0, 0, 0], [127, 0, 0, 1], [224, 0, 0, 1], [255, 255, 255, 255], GUARDED_V4.octets()] {
+        let frame = Frame::ipv4(source.into(), GUARDED_V4).tcp(1, 80).flags("S").linux_options().build();
+        let seen = seen(&frame).expect("a name");
+        assert_eq!(seen.greeting(frame.as_slice()), None, "{source:?}");
+    }
 }

@@ -5,6 +5,7 @@ mod legitimate;
 mod openings;
 mod pairs;
 mod segments;
+mod stacks;
 mod tools;
 
 use scanguard_common::classify::signature::{Knowledge, Signature, Trace, Traits, recognise};

@@ -1,6 +1,7 @@
 //! Headers that contradict themselves, or that only scanners send.
 
 use crate::cause::Cause;
+use crate::key::Address;
 use crate::parse::Packet;
 use crate::parse::network::{Family, IpProtocol};
 use crate::parse::transport::{Message, Port};
@@ -10,13 +11,11 @@ pub(super) fn impossible(packet: &Packet) -> Option<Cause> {
     if packet.transport.fault.is_some() {
         return packet.transport.fault;
     }
-    if packet.source == packet.destination {
-        return Some(Cause::Land);
+    let protocol = packet.transport.protocol;
+    if let Some(cause) = impossible_source(packet.family, protocol, packet.source, packet.destination) {
+        return Some(cause);
     }
-    if is_nobodys(packet) {
-        return Some(Cause::BadSource);
-    }
-    match packet.transport.protocol {
+    match protocol {
         IpProtocol::TCP | IpProtocol::UDP if packet.has_ipv4_options => Some(Cause::IpOptions),
         IpProtocol::TCP | IpProtocol::UDP if is_for_port_zero(packet) => Some(Cause::PortZero),
         IpProtocol::ICMP | IpProtocol::ICMPV6 if asks_for_information(packet) => Some(Cause::IcmpProbe),
@@ -24,19 +23,44 @@ pub(super) fn impossible(packet: &Packet) -> Option<Cause> {
     }
 }
 
-/// Whether its source is an address that no host can have: multicast, the broadcast address or loopback
+/// Why nobody sends a packet of this protocol from `source` to `destination`, if nobody does.
+#[inline(always)] // as `glance`, of which it is a part
+pub(crate) fn impossible_source(
+    family: Family,
+    protocol: IpProtocol,
+    source: Address,
+    destination: Address,
+) -> Option<Cause> {
+    if is_same(source, destination) {
+        Some(Cause::Land)
+    } else if is_nobodys(family, protocol, source) {
+        Some(Cause::BadSource)
+    } else {
+        None
+    }
+}
+
+/// Word by word: the compiler would compare 128 bits at once, which takes a shift that BPF has not.
+#[inline(always)] // as above
+fn is_same(one: Address, other: Address) -> bool {
+    let ([a, b, c, d], [e, f, g, h]) = (one.words(), other.words());
+    d == h && c == g && b == f && a == e
+}
+
+/// Whether the source is an address that no host can have: multicast, the broadcast address or loopback
 /// (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3 and §2.7), or IPv4 in IPv6's clothes. Whoever has no address yet, and asks for
 /// one, does not do so by TCP.
-fn is_nobodys(packet: &Packet) -> bool {
-    let [a, b, c, d] = packet.source.words();
-    let has_none = match packet.family {
+#[inline(always)] // as above
+fn is_nobodys(family: Family, protocol: IpProtocol, source: Address) -> bool {
+    let [a, b, c, d] = source.words();
+    let has_none = match family {
         Family::V4 => d == 0,
         Family::V6 => a | b | c | d == 0,
     };
     if has_none {
-        return packet.transport.protocol == IpProtocol::TCP;
+        return protocol == IpProtocol::TCP;
     }
-    match packet.family {
+    match family {
         Family::V4 => {
             let [first, ..] = d.to_ne_bytes();
             first == 127 || first & 0xf0 == 224 || d == u32::MAX

@@ -22,6 +22,7 @@ mod label;
 mod opening;
 mod options;
 mod segment;
+pub(crate) mod stack;
 mod trace;
 mod traits;
 mod translation;

@@ -21,10 +21,25 @@ pub(crate) fn allows(address: Address) -> bool {
     any && maps::ALLOWED.get(WholeAddress::new(address)).is_some()
 }
 
+/// Whether new contacts of anybody at all may be refused.
+#[inline(always)] // asked of every SYN
+pub(crate) fn refuses_any() -> bool {
+    bans_any() || denies_any()
+}
+
+/// Whether any source was ever banned. Without a banned source there is no banned network.
+fn bans_any() -> bool {
+    maps::BANNED_ANY.get(0).is_some_and(|any| *any != 0)
+}
+
+/// Whether the operator has banned anybody.
+fn denies_any() -> bool {
+    maps::RULES.get(0).is_some_and(Rules::denies_any)
+}
+
 /// Why new contacts of a source are refused: of a sender who scanned, or of an address that the operator has banned.
-pub(super) fn ban(sender: Address, address: Address) -> Option<Cause> {
-    // Without a banned source there is no banned network.
-    if maps::BANNED_ANY.get(0).is_some_and(|any| *any != 0) {
+pub(crate) fn ban(sender: Address, address: Address) -> Option<Cause> {
+    if bans_any() {
         // SAFETY: nothing of the value is borrowed: it is copied, and every value is valid.
         let banned = unsafe { maps::BANNED.get(sender.words()) }.copied();
         if banned.is_some_and(|ban| ban.holds(Seconds::of(now()))) {
@@ -34,8 +49,7 @@ pub(super) fn ban(sender: Address, address: Address) -> Option<Cause> {
             return Some(Cause::BannedNetwork);
         }
     }
-    let any = maps::RULES.get(0).is_some_and(Rules::denies_any);
-    let denied = any
+    let denied = denies_any()
         && maps::DENIED.get(WholeAddress::new(address)).is_some_and(|entry| entry.holds(Seconds::of(now())));
     denied.then_some(Cause::Denied)
 }

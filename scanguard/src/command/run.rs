@@ -220,7 +220,7 @@ mod tests {
         let stats = |dropped: u64, passed: u64| {
             let tally = |packets| (0..packets).fold(Tally::default(), |sum, _| sum.plus(60));
             let tallies = vec![(Cause::TcpNull, tally(dropped)), (Cause::InConnection, tally(passed))];
-            let interfaces = vec![InterfaceStats { name: "eth0".into(), tallies }];
+            let interfaces = vec![InterfaceStats { name: "eth0".into(), tallies, told_of: 0 }];
             Stats { interfaces, notes: Notes::default() }
         };
         let (mut data, mut words) = (Vec::new(), Vec::new());

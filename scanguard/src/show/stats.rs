@@ -61,7 +61,7 @@ impl Show for Shown<'_> {
         }
         table.write(out)?;
         let count = |note| self.stats.notes.of(note);
-        let [told, folded, lost] = [Note::Told, Note::Folded, Note::Lost].map(count);
+        let ([told, lost], folded) = ([Note::Told, Note::Lost].map(count), self.stats.folded());
         writeln!(out, "events: {told} told, {folded} folded, {lost} lost")?;
         let [banned, full, crowded] = [Note::Banned, Note::BansFull, Note::Crowded].map(count);
         write!(out, "sources: {banned} banned")?;
@@ -84,7 +84,7 @@ impl Show for Shown<'_> {
             }
         }
         let count = |note| self.stats.notes.of(note);
-        let [told, folded, lost] = [Note::Told, Note::Folded, Note::Lost].map(count);
+        let ([told, lost], folded) = ([Note::Told, Note::Lost].map(count), self.stats.folded());
         json_line(out, &Line::Events { told, folded, lost })?;
         let [banned, bans_full, crowded] = [Note::Banned, Note::BansFull, Note::Crowded].map(count);
         json_line(out, &Line::Sources { banned, bans_full, crowded })
@@ -146,8 +146,8 @@ mod tests {
             counted.iter().find(|(other, _)| *other == cause).map_or(Tally::default(), |(_, tally)| *tally)
         };
         let tallies = Cause::ALL.iter().map(|cause| (*cause, tally(*cause))).collect();
-        let interfaces = vec![InterfaceStats { name: "eth0".into(), tallies }];
-        let notes = Notes::default().plus(Note::Told).plus(Note::Folded).plus(Note::Folded);
+        let interfaces = vec![InterfaceStats { name: "eth0".into(), tallies, told_of: 0 }];
+        let notes = Notes::default().plus(Note::Told);
         Stats { interfaces, notes }
     }
 

@@ -13,7 +13,7 @@ use scanguard_common::parse::{Packet, parse};
 use super::capture::{Recorded, captures, folder, frames, name};
 use super::read;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/signatures");
+pub(super) const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/signatures");
 
 /// How often each mark is seen.
 type Marks = BTreeMap<Signature, usize>;
