@@ -244,7 +244,7 @@ impl Attempt {
 
 /// Where targets are kept. Whatever is not there, or finds no room, is `None`.
 pub trait Targets {
-    /// How many contacts of a source have failed, this one included; 0 where it is not under observation.
+    /// How many contacts of the source have failed, this one included; 0 where it is not under observation.
     fn failures(&mut self, source: Address) -> u16;
 
     /// The record of a destination.
@@ -264,18 +264,17 @@ pub fn attempt<T: Targets>(targets: &mut T, attempt: &Attempt, seed: u64) -> Opt
         return None;
     }
     let destination = attempt.destination;
-    let mut goes_on = false;
-    let mut is_current = false;
+    let (mut goes_on, mut is_incident) = (false, false);
     if let Some(target) = targets.target(destination) {
-        is_current = !target.is_over(attempt.at);
-        goes_on = target.goes_on(attempt.at);
-        if !is_current && target.is_incident() {
-            targets.archive(destination);
+        if !target.is_over(attempt.at) {
+            return target.take(attempt, seed).then(|| target.sources_seen());
         }
+        (goes_on, is_incident) = (target.goes_on(attempt.at), target.is_incident());
     }
-    if !is_current {
-        targets.renew(destination)?.continues = goes_on.into();
+    if is_incident {
+        targets.archive(destination);
     }
-    let target = targets.target(destination)?;
+    let target = targets.renew(destination)?;
+    target.continues = goes_on.into();
     target.take(attempt, seed).then(|| target.sources_seen())
 }

@@ -6,7 +6,7 @@
 use crate::cause::{Action, Cause};
 use crate::classify::flags::TcpFlags;
 use crate::classify::signature::{
-    Ballot, Knowledge, Label, Left, Signature, Traits, masscan_constant, recognise,
+    Ballot, Knowledge, Label, Left, Signature, Traits, masscan_constant, recognise, stack,
 };
 use crate::decide::{Mercy, mercy};
 use crate::evidence::Kind;
@@ -56,6 +56,9 @@ pub trait Traces {
 /// Looks for the mark of a tool in a packet that [`knocks`].
 #[inline(always)] // one frame on the BPF stack less than a call
 pub fn find<F: Frame + ?Sized, T: Traces>(frame: &F, packet: &Packet, traces: &mut T) -> Label {
+    if stack::wrote_packet(frame, packet) {
+        return Label::NONE;
+    }
     let traits = Traits::read(frame, packet);
     let alone = look(frame, packet, &traits, traces);
     if Label::from(alone).is_certain() {

@@ -9,10 +9,26 @@ use scanguard_common::cause::{Action, Cause};
 use scanguard_common::classify::signature::Label;
 use scanguard_common::evidence::Kind;
 use scanguard_common::mark::Reason;
+use scanguard_common::parse::Packet;
 use scanguard_common::schema::InterfaceSlot;
+use scanguard_common::time::Nanos;
 
 use crate::aside::{self, Door};
+use crate::ledger::Held;
+use crate::lookup::now;
 use crate::{ledger, maps, network, report, target};
+
+/// A packet of which something follows.
+pub(crate) struct Case<'p> {
+    /// On which interface.
+    pub(crate) interface: InterfaceSlot,
+    /// Why it passed or was dropped.
+    pub(crate) reason: Reason,
+    /// What it says.
+    pub(crate) packet: &'p Packet,
+    /// When: the clock is read once for all that follows, because that takes 20 ns.
+    pub(crate) at: Nanos,
+}
 
 /// What follows for a packet that came in, and lies aside.
 pub(crate) fn of_incoming(ctx: &XdpContext, reason: &Reason) {
@@ -47,14 +63,16 @@ fn follow<C: EbpfContext>(ctx: &C, door: Door, what: u32) -> u32 {
         return 0;
     };
     let (kind, reason) = unpacked(what);
-    report::tell(ctx, interface, &reason, packet);
+    let case = Case { interface, reason, packet, at: now() };
+    report::tell(ctx, &case);
     if let Some(kind) = kind {
-        let banned = ledger::hold(ctx, interface, kind, &reason, packet);
+        let held = ledger::hold(ctx, &case, kind);
         if kind.is_held_against() {
-            target::attempt(ctx, interface, &reason, packet, banned);
+            target::attempt(ctx, &case, held);
         }
-        if banned {
-            network::source_was_banned(ctx, interface, &reason, packet);
+        match held {
+            Held::Banned => network::source_was_banned(ctx, &case),
+            Held::Waiting | Held::Noted => {}
         }
     }
     0

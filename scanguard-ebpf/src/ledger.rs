@@ -7,46 +7,52 @@ use scanguard_common::count::Note;
 use scanguard_common::event::News;
 use scanguard_common::evidence::{Contact, Entry, Kind, Knock, Source, Tables, Trail, Verdict, witness};
 use scanguard_common::key::{Address, spread, spread_port};
-use scanguard_common::mark::Reason;
-use scanguard_common::parse::Packet;
-use scanguard_common::schema::{DOOR_PLACES, InterfaceSlot};
+use scanguard_common::schema::DOOR_PLACES;
 use scanguard_common::time::Seconds;
 
-use crate::lookup::{allows, now};
+use crate::consequences::Case;
+use crate::lookup::allows;
 use crate::{maps, report};
 
-/// Holds a packet against its source, or for it, and tells if that was enough for a ban: whether it was.
+/// What came of it for the source.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// It has no record, and waits at the door.
+    Waiting,
+    /// Nothing else that others need to know.
+    Noted,
+    /// It is banned from now on.
+    Banned,
+}
+
+/// Holds a packet against its source, or for it, and tells if that was enough for a ban.
 #[inline(never)] // as in `main`
-pub(crate) fn hold<C: EbpfContext>(
-    ctx: &C,
-    interface: InterfaceSlot,
-    kind: Kind,
-    reason: &Reason,
-    packet: &Packet,
-) -> bool {
-    let Some(rules) = maps::RULES.get(0) else { return false };
+pub(crate) fn hold<C: EbpfContext>(ctx: &C, case: &Case<'_>, kind: Kind) -> Held {
+    let Some(rules) = maps::RULES.get(0) else { return Held::Noted };
+    let packet = case.packet;
     let ports = packet.transport.ports;
     let protocol = packet.transport.protocol.0;
     let spread = spread_port(packet.destination, protocol, ports.destination.0, maps::HASH_SEED.load());
     let [k0, k1, k2, k3, ..] = spread.to_le_bytes();
     let key = u32::from_le_bytes([k0, k1, k2, k3]);
-    let contact = Contact::new(packet, kind, reason, key, Seconds::of(now()));
+    let contact = Contact::new(packet, kind, &case.reason, key, Seconds::of(case.at));
     match witness(&mut Ledger, &contact, rules.judgement()) {
-        Verdict::Noted => false,
+        Verdict::Waiting => Held::Waiting,
+        Verdict::Noted => Held::Noted,
         Verdict::Displaced => {
             report::note(Note::Crowded);
-            report::crowd(ctx, interface, reason, packet);
-            false
+            report::crowd(ctx, case);
+            Held::Waiting
         }
         Verdict::Banned(seconds) => {
             report::note(Note::Banned);
-            report::send(ctx, interface, reason, packet, News::Banned { seconds }.numbers());
-            true
+            report::send(ctx, case, News::Banned { seconds }.numbers());
+            Held::Banned
         }
         Verdict::Full => {
             report::note(Note::BansFull);
-            report::send(ctx, interface, reason, packet, News::BansFull.numbers());
-            false
+            report::send(ctx, case, News::BansFull.numbers());
+            Held::Noted
         }
     }
 }

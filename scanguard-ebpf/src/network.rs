@@ -5,33 +5,28 @@ use scanguard_common::ban::Ban;
 use scanguard_common::classify::flags::TcpFlags;
 use scanguard_common::event::News;
 use scanguard_common::key::{Address, spread};
-use scanguard_common::mark::Reason;
 use scanguard_common::network::{Network, Networks, Peer, network, widen};
 use scanguard_common::parse::Packet;
 use scanguard_common::policy::PortRule;
-use scanguard_common::schema::{InterfaceSlot, PEER_PLACES};
+use scanguard_common::schema::PEER_PLACES;
 use scanguard_common::time::Seconds;
 
+use crate::consequences::Case;
 use crate::lookup::now;
 use crate::{maps, report};
 
 /// Takes in that the source of a packet was banned, and tells if its network is too from now on.
 #[inline(never)] // as in `main`
-pub(crate) fn source_was_banned<C: EbpfContext>(
-    ctx: &C,
-    interface: InterfaceSlot,
-    reason: &Reason,
-    packet: &Packet,
-) {
+pub(crate) fn source_was_banned<C: EbpfContext>(ctx: &C, case: &Case<'_>) {
     let Some(rules) = maps::RULES.get(0) else { return };
-    let source = packet.sender();
+    let source = case.packet.sender();
     let Some(ban) = maps::BANNED.get_ptr(source.words()) else { return };
     // SAFETY: a pointer from a map look-up is valid until the program ends. Every value is valid: it is copied.
     let ban = unsafe { ban.read() };
     let [.., t0, t1, t2, t3] = spread(source, maps::HASH_SEED.load()).to_le_bytes();
     let tag = u32::from_le_bytes([t0, t1, t2, t3]);
-    if let Some(seconds) = widen(&mut Kept, source, (tag, ban), rules.judgement(), Seconds::of(now())) {
-        report::send(ctx, interface, reason, packet, News::NetworkBanned { seconds }.numbers());
+    if let Some(seconds) = widen(&mut Kept, source, (tag, ban), rules.judgement(), Seconds::of(case.at)) {
+        report::send(ctx, case, News::NetworkBanned { seconds }.numbers());
     }
 }
 

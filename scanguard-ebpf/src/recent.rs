@@ -48,36 +48,25 @@ impl Then for Outgoing {
     }
 }
 
-/// What was decided of a SYN.
+/// What was decided of a SYN: that its source is banned, or else that somebody listens where it is for.
 #[inline(never)] // it looks again, so that frames of other sorts need not write down what they saw
 fn opened(ctx: &XdpContext, slot: InterfaceSlot) -> Option<&'static mut Recent> {
     let frame = PacketMemory::incoming(ctx);
-    glance(&frame, Door::Incoming, slot, &Opening(&frame))
-}
-
-/// Recalls that the source of a SYN is banned, or else that somebody listens where it is for.
-struct Opening<'f>(&'f PacketMemory);
-
-impl Then for Opening<'_> {
-    type Found = &'static mut Recent;
-
-    #[inline(always)] // see `glance`
-    fn then(&self, glance: &Glance) -> Option<&'static mut Recent> {
-        let now = now()?;
-        let refuses_any = refuses_any();
-        if refuses_any && let Some(refused) = recall(glance, now) {
-            return Some(refused);
-        }
-        let listening = recall(&glance.greeting(self.0)?, now)?;
-        if refuses_any {
-            let (source, _) = glance.ends();
-            // Whether he is also banned from what is published is not known here.
-            if ban(glance.sender(), source).is_some() {
-                return None;
-            }
-        }
-        Some(listening)
+    let glance = glance(&frame, Door::Incoming, slot, &Seen)?;
+    let now = now()?;
+    let refuses_any = refuses_any();
+    if refuses_any && let Some(refused) = recall(&glance, now) {
+        return Some(refused);
     }
+    let listening = recall(&glance.greeting(&frame)?, now)?;
+    if refuses_any {
+        let (source, _) = glance.ends();
+        // Whether he is also banned from what is published is not known here.
+        if ban(glance.sender(), source).is_some() {
+            return None;
+        }
+    }
+    Some(listening)
 }
 
 /// Whether what leaves carries on what left a moment ago.
@@ -90,34 +79,37 @@ pub(crate) fn has_left(ctx: &TcContext, slot: InterfaceSlot) -> bool {
 #[inline(never)] // seldom called, and the name would take a part of the stack of those who are called often
 pub(crate) fn keep_what_came_in(ctx: &XdpContext, slot: InterfaceSlot, cause: Cause) {
     let frame = PacketMemory::incoming(ctx);
-    let _ = glance(&frame, Door::Incoming, slot, &Keep { frame: &frame, cause });
+    let Some(glance) = glance(&frame, Door::Incoming, slot, &Seen) else { return };
+    let name = if glance.sort().is_some_and(|sort| sort.keeps(cause)) {
+        Some(glance)
+    } else if Sort::Greeting.keeps(cause) {
+        glance.greeting(&frame)
+    } else {
+        None
+    };
+    if let Some(glance) = name {
+        let _ = keep(&glance, cause);
+    }
 }
 
 /// Keeps that this side has just spoken.
 #[inline(never)] // as above
 pub(crate) fn keep_what_leaves(ctx: &TcContext, slot: InterfaceSlot) {
-    let frame = PacketMemory::outgoing(ctx);
-    let _ = glance(&frame, Door::Outgoing, slot, &Keep { frame: &frame, cause: act::LEAVES });
+    let glance = glance(&PacketMemory::outgoing(ctx), Door::Outgoing, slot, &Seen);
+    if let Some(glance) = glance.filter(|glance| glance.sort().is_some_and(|sort| sort.keeps(act::LEAVES))) {
+        let _ = keep(&glance, act::LEAVES);
+    }
 }
 
-/// Keeps what was decided, under the name that is to have it.
-struct Keep<'f> {
-    frame: &'f PacketMemory,
-    cause: Cause,
-}
+/// Goes on with nothing: brings all kinds of frames into one form, where there is time for it.
+struct Seen;
 
-impl Then for Keep<'_> {
-    type Found = ();
+impl Then for Seen {
+    type Found = Glance;
 
     #[inline(always)] // see `glance`
-    fn then(&self, glance: &Glance) -> Option<()> {
-        if glance.sort()?.keeps(self.cause) {
-            keep(glance, self.cause)
-        } else if Sort::Greeting.keeps(self.cause) {
-            keep(&glance.greeting(self.frame)?, self.cause)
-        } else {
-            None
-        }
+    fn then(&self, glance: &Glance) -> Option<Glance> {
+        Some(*glance)
     }
 }
 

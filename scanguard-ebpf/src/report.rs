@@ -8,10 +8,10 @@ use scanguard_common::count::{self, Note};
 use scanguard_common::event::{Answer, Event, EventGate, News};
 use scanguard_common::key::{Address, spread_pair};
 use scanguard_common::mark::Reason;
-use scanguard_common::parse::Packet;
 use scanguard_common::schema::{EVENT_GATES, InterfaceSlot, Rules};
 
-use crate::lookup::{coarse, now};
+use crate::consequences::Case;
+use crate::lookup::coarse;
 use crate::maps;
 
 /// Counts one frame of so many bytes.
@@ -35,8 +35,8 @@ pub(crate) fn say(ctx: &XdpContext, interface: InterfaceSlot, cause: Cause) {
 
 /// Tells of one drop, unless too much was told of its source, destination and cause lately.
 #[inline(never)] // as all of what drops have to pay: its frame on the stack is gone when the next step has its own
-pub(crate) fn tell<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, reason: &Reason, packet: &Packet) {
-    let cause = reason.cause;
+pub(crate) fn tell<C: EbpfContext>(ctx: &C, case: &Case<'_>) {
+    let Case { reason: Reason { cause, .. }, packet, .. } = *case;
     match cause.action() {
         Action::Pass => return,
         Action::Drop => {}
@@ -49,15 +49,15 @@ pub(crate) fn tell<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, reason: &R
     match answer {
         Answer::Fold => {}
         Answer::Tell { folded } => {
-            add(count::told_index(interface), 0);
-            send(ctx, interface, reason, packet, News::Dropped { folded }.numbers());
+            add(count::told_index(case.interface), 0);
+            send(ctx, case, News::Dropped { folded }.numbers());
         }
     }
 }
 
 /// Tells, once in a while, that so many sources come at once that some are forgotten.
 #[inline(never)] // seldom called, and its event would take a part of the stack of those who are called often
-pub(crate) fn crowd<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, reason: &Reason, packet: &Packet) {
+pub(crate) fn crowd<C: EbpfContext>(ctx: &C, case: &Case<'_>) {
     // One gate for the whole crowd: which one, nobody outside knows.
     let spread = maps::HASH_SEED.load();
     let Some(gate) = gate_of(spread) else { return };
@@ -67,21 +67,15 @@ pub(crate) fn crowd<C: EbpfContext>(ctx: &C, interface: InterfaceSlot, reason: &
     unsafe { gate.write(next) };
     match answer {
         Answer::Fold => {}
-        Answer::Tell { .. } => send(ctx, interface, reason, packet, News::Crowded.numbers()),
+        Answer::Tell { .. } => send(ctx, case, News::Crowded.numbers()),
     }
 }
 
 /// Sends one event on its way to user space: the [`News::numbers`] of what happened.
-pub(crate) fn send<C: EbpfContext>(
-    ctx: &C,
-    interface: InterfaceSlot,
-    reason: &Reason,
-    packet: &Packet,
-    news: (u8, u32),
-) {
+pub(crate) fn send<C: EbpfContext>(ctx: &C, case: &Case<'_>, news: (u8, u32)) {
     match maps::EVENTS.reserve::<Event>(0) {
         Some(mut entry) => {
-            entry.write(Event::new(now(), interface, reason, packet, news));
+            entry.write(Event::new(case.at, case.interface, &case.reason, case.packet, news));
             entry.submit(0);
             note(Note::Told);
         }

@@ -5,27 +5,20 @@ use scanguard_common::event::News;
 use scanguard_common::evidence::Source;
 use scanguard_common::incident::{Attempt, Past, Target, Targets, attempt as take_in};
 use scanguard_common::key::Address;
-use scanguard_common::mark::Reason;
-use scanguard_common::parse::Packet;
-use scanguard_common::schema::InterfaceSlot;
 use scanguard_common::time::Seconds;
 
-use crate::lookup::now;
+use crate::consequences::Case;
+use crate::ledger::Held;
 use crate::{maps, report};
 
-/// Counts a contact that failed at its destination, and tells if a scan has shown that is shared. `banned` says whether
-/// its source was banned for it.
+/// Counts a contact that failed at its destination, and tells if a scan has shown that is shared. What came of it for its
+/// source is known already.
 #[inline(never)] // as in `main`
-pub(crate) fn attempt<C: EbpfContext>(
-    ctx: &C,
-    interface: InterfaceSlot,
-    reason: &Reason,
-    packet: &Packet,
-    banned: bool,
-) {
-    let attempt = Attempt::new(packet, banned, Seconds::of(now()));
-    if let Some(sources) = take_in(&mut Kept, &attempt, maps::HASH_SEED.load()) {
-        report::send(ctx, interface, reason, packet, News::Shared { sources }.numbers());
+pub(crate) fn attempt<C: EbpfContext>(ctx: &C, case: &Case<'_>, held: Held) {
+    let attempt = Attempt::new(case.packet, held == Held::Banned, Seconds::of(case.at));
+    let mut kept = Kept { is_source_waiting: held == Held::Waiting };
+    if let Some(sources) = take_in(&mut kept, &attempt, maps::HASH_SEED.load()) {
+        report::send(ctx, case, News::Shared { sources }.numbers());
     }
 }
 
@@ -33,10 +26,16 @@ pub(crate) fn attempt<C: EbpfContext>(
 static EMPTY: Target = Target::EMPTY;
 
 /// The maps in which targets are kept.
-struct Kept;
+struct Kept {
+    /// Whether the source is known to have no record: then it need not be looked for.
+    is_source_waiting: bool,
+}
 
 impl Targets for Kept {
     fn failures(&mut self, source: Address) -> u16 {
+        if self.is_source_waiting {
+            return 0;
+        }
         let Some(record) = maps::SOURCES.get_ptr(source.words()) else { return 0 };
         // SAFETY: a pointer from a map look-up is valid until the program ends. Another processor may write the record
         // at the same time: it is integers only, every mixture of two records is valid, and it is read once.

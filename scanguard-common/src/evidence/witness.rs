@@ -94,7 +94,9 @@ pub trait Tables {
 /// What came of a contact, as far as others should know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing that others need to know.
+    /// The source has no record: it waits at the door for a second contact.
+    Waiting,
+    /// Nothing else that others need to know.
     Noted,
     /// The source was a stranger, and another who had come less than [`CROWDED_WITHIN`](super::CROWDED_WITHIN) seconds
     /// before was forgotten for it.
@@ -119,7 +121,7 @@ pub fn witness<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) 
         match introduce(tables, contact) {
             Introduction::Known => {}
             Introduction::Crowd => return Verdict::Displaced,
-            Introduction::Nobody => return Verdict::Noted,
+            Introduction::Waits => return Verdict::Waiting,
         }
     }
     if is_over(tables, contact, rules) { ban(tables, contact, rules) } else { Verdict::Noted }
@@ -130,31 +132,31 @@ enum Introduction {
     Known,
     /// It waits at the door, in the place of another who had just come.
     Crowd,
-    /// There is nothing to be done about it.
-    Nobody,
+    /// It waits at the door, or found no room anywhere.
+    Waits,
 }
 
 /// What the doorkeeper does with a source that has no record.
 fn introduce<T: Tables>(tables: &mut T, contact: &Contact) -> Introduction {
     let spread = tables.spread(contact.source);
-    let Some(place) = tables.door(spread) else { return Introduction::Nobody };
+    let Some(place) = tables.door(spread) else { return Introduction::Waits };
     match place.greet(spread, contact.trial.key, contact.trial.at) {
         // Whoever was only ever answered needs no record.
         Visitor::Stranger { .. } | Visitor::Known if contact.trial.kind == Kind::Answered => {
-            Introduction::Nobody
+            Introduction::Waits
         }
         Visitor::Stranger { crowds } => {
             *place = Knock::new(spread, &contact.trial);
-            if crowds { Introduction::Crowd } else { Introduction::Nobody }
+            if crowds { Introduction::Crowd } else { Introduction::Waits }
         }
         Visitor::Same => {
             *place = place.ended(contact.trial.kind);
-            Introduction::Nobody
+            Introduction::Waits
         }
         Visitor::Known => {
             let first = place.first();
             *place = Knock::NOBODY;
-            let Some(record) = tables.admit(contact.source) else { return Introduction::Nobody };
+            let Some(record) = tables.admit(contact.source) else { return Introduction::Waits };
             record.begin(first.at);
             weigh(tables, contact.source, &first, |entry| entry);
             Introduction::Known

@@ -11,10 +11,11 @@ use crate::parse::link::EtherType;
 use crate::parse::network::{Family, IpProtocol};
 use crate::schema::{InterfaceSlot, RECENT_PLACES};
 
-/// What is seen of a frame at a glance: its name, and where its transport header begins.
+/// What is seen of a frame at a glance: its name, and where its IP header and its transport header begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Glance {
     name: Name,
+    network: usize,
     transport: usize,
 }
 
@@ -63,7 +64,7 @@ impl Glance {
         let (source, destination) = self.ends();
         let family = self.name.family();
         if impossible_source(family, IpProtocol::TCP, source, destination).is_some()
-            || !stack::wrote(frame, family, self.transport)
+            || !stack::wrote(frame, family, self.network, self.transport)
         {
             return None;
         }
@@ -134,7 +135,7 @@ fn glance_ipv4<F: Frame + ?Sized>(frame: &F, at: usize, form: u64, station: u64)
     let what = form | glance_transport(frame, IpProtocol(protocol), transport, end)?;
     let [source, destination] = [[s0, s1, s2, s3], [d0, d1, d2, d3]].map(u32::from_ne_bytes).map(u64::from);
     let name = Name::new(Ends::V4(source << 32 | destination), what, station);
-    Some(Glance { name, transport })
+    Some(Glance { name, network: at, transport })
 }
 
 #[inline(always)] // as above
@@ -147,7 +148,7 @@ fn glance_ipv6<F: Frame + ?Sized>(frame: &F, at: usize, form: u64, station: u64)
     let end = transport + usize::from(u16::from_be_bytes([l0, l1]));
     let what = form | glance_transport(frame, IpProtocol(protocol), transport, end)?;
     let ends = [word(frame, at + 8)?, word(frame, at + 16)?, word(frame, at + 24)?, word(frame, at + 32)?];
-    Some(Glance { name: Name::new(Ends::V6(ends), what, station), transport })
+    Some(Glance { name: Name::new(Ends::V6(ends), what, station), network: at, transport })
 }
 
 #[inline(always)] // as above

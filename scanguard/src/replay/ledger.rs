@@ -129,7 +129,7 @@ impl Ledger {
             }
         }
         match verdict {
-            Verdict::Noted | Verdict::Displaced => Came::Nothing,
+            Verdict::Waiting | Verdict::Noted | Verdict::Displaced => Came::Nothing,
             Verdict::Full => Came::Full,
             Verdict::Banned(seconds) => {
                 let source = contact.source;

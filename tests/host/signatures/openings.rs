@@ -13,7 +13,8 @@ use super::{fragmentable, mark, mark_to, v6, whole};
 const MSS: [u8; 4] = [2, 4, 0x05, 0xb4];
 pub(super) const LINUX: [u8; 20] = [2, 4, 0x05, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7];
 pub(super) const WINDOWS: [u8; 12] = [2, 4, 0x05, 0xb4, 1, 3, 3, 8, 1, 1, 4, 2];
-pub(super) const BSD: [u8; 24] = [2, 4, 0x05, 0xb4, 1, 3, 3, 6, 1, 1, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 4, 2, 0, 0];
+pub(super) const BSD: [u8; 24] =
+    [2, 4, 0x05, 0xb4, 1, 3, 3, 6, 1, 1, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 4, 2, 0, 0];
 const UNICORNSCAN: [u8; 24] = [2, 4, 0x05, 0x9c, 1, 1, 4, 2, 1, 3, 3, 0, 1, 1, 8, 10, 9, 8, 7, 6, 0, 0, 0, 0];
 const SX: [u8; 12] = [2, 4, 0x05, 0xb4, 4, 2, 3, 3, 7, 0, 0, 0];
 const ECN_PROBE: [u8; 12] = [3, 3, 10, 1, 2, 4, 0x05, 0xb4, 4, 2, 1, 1];

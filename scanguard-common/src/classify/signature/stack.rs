@@ -4,28 +4,47 @@
 //! choice of numbers. It is asked of SYNs to ports that are known to be open, which then need no further look.
 
 use crate::frame::Frame;
-use crate::parse::network::Family;
+use crate::parse::Packet;
+use crate::parse::network::{Family, IpProtocol};
 
-/// Whether the SYN with its TCP header at `at`, behind an IP header without options or extensions, is as Linux, Windows
-/// or Apple's systems write theirs: not to be fragmented, no acknowledgement, no urgent pointer, a wide window, and
-/// exactly their options.
+/// Whether a packet is a SYN as a stack writes it.
+pub(crate) fn wrote_packet<F: Frame + ?Sized>(frame: &F, packet: &Packet) -> bool {
+    const IPV4_LENGTH: usize = 20;
+    const IPV6_LENGTH: usize = 40;
+    let network_length = match packet.family {
+        Family::V4 => IPV4_LENGTH,
+        Family::V6 => IPV6_LENGTH,
+    };
+    let (network, transport) = (packet.headers.network(), packet.headers.transport());
+    packet.transport.protocol == IpProtocol::TCP
+        && network + network_length == transport
+        && wrote(frame, packet.family, network, transport)
+}
+
+/// Whether the segment with its TCP header at `transport`, right behind an IP header at `network` without options, is a
+/// SYN as Linux, Windows or Apple's systems write theirs: not to be fragmented, no acknowledgement, no urgent pointer, a
+/// wide window, and exactly their options.
 #[inline(always)] // as `glance`, of which it is a part
-pub(crate) fn wrote<F: Frame + ?Sized>(frame: &F, family: Family, at: usize) -> bool {
-    const FRAGMENTS: usize = 20 - 6; // back from the end of an IPv4 header
+pub(crate) fn wrote<F: Frame + ?Sized>(frame: &F, family: Family, network: usize, transport: usize) -> bool {
     const DONT_FRAGMENT: u8 = 0x40;
     let whole = match family {
-        Family::V4 => frame.read(at - FRAGMENTS).is_some_and(|[flags, _]| flags & DONT_FRAGMENT != 0),
+        Family::V4 => frame.read(network + 6).is_some_and(|[flags, _]| flags & DONT_FRAGMENT != 0),
         Family::V6 => true,
     };
-    whole && has_usual_header(frame, at).unwrap_or(false)
+    whole && has_usual_header(frame, transport).unwrap_or(false)
 }
 
 /// The widest window that a SYN has by unicornscan, as if of an old Linux, is less.
 const WIDE: u32 = 8_192;
 
+/// All flags but those of congestion notification, and the only one of them, where they are in the header.
+const FLAGS: u32 = 0x0e3f_0000;
+const SYN: u32 = 0x0002_0000;
+
 fn has_usual_header<F: Frame + ?Sized>(frame: &F, at: usize) -> Option<bool> {
     let [acknowledgement, form, urgent, segment_size, scale_or_times] = words(frame, at + 8)?;
-    let is_plain = acknowledgement == 0
+    let is_plain = form & FLAGS == SYN
+        && acknowledgement == 0
         && form & 0xffff >= WIDE
         && urgent & 0xffff == 0
         && segment_size >> 16 == MAXIMUM_SEGMENT_SIZE;
