@@ -1,16 +1,19 @@
 //! Step 4, decide: one cause for every packet.
 
+mod mercy;
+mod suspicion;
+
+pub use mercy::{Mercy, mercy};
+pub use suspicion::{Suspicion, suspect};
+
 use crate::cause::Cause;
-use crate::classify::{Class, Part, classify};
-use crate::flow::{Destination, Lookups, Socket};
+use crate::flow::Lookups;
 use crate::parse::Packet;
-use crate::parse::transport::{Port, Segment};
-use crate::speech::Listener;
 
 /// Decides about one incoming packet: why it passes or is dropped. [`Cause::action`] says which.
 #[inline(never)] // a frame on the BPF stack that is gone before the next step has its own
 pub fn decide<L: Lookups>(packet: &Packet, lookups: &L) -> Cause {
-    let suspicion = suspect(packet, lookups);
+    let suspicion = lookups.suspect(packet);
     match suspicion {
         Suspicion::None(cause) => cause,
         Suspicion::Certain(cause) if lookups.was_dropped_lately(packet, cause) => cause,
@@ -25,166 +28,11 @@ pub fn decide<L: Lookups>(packet: &Packet, lookups: &L) -> Cause {
         | Suspicion::OutOfState(_)
         | Suspicion::Stray
         | Suspicion::ClosedPort
-        | Suspicion::UnboundPort => match mercy(packet, lookups) {
+        | Suspicion::UnboundPort => match lookups.mercy(packet) {
             Mercy::Passes(cause) => cause,
             Mercy::Doubt => settle(suspicion, packet, lookups, lookups.is_learning()),
             Mercy::None => settle(suspicion, packet, lookups, false),
         },
-    }
-}
-
-/// What a packet looks like before anything is held in its favour.
-#[derive(Clone, Copy)]
-enum Suspicion {
-    /// Legitimate, or none of our business, for this cause.
-    None(Cause),
-    /// To be dropped for this cause, whatever flow it belongs to.
-    Certain(Cause),
-    /// It asks for an association, and is to be dropped for this cause unless this side asks as well: both may begin at
-    /// the same time, and either may have forgotten what the other still knows.
-    Unwelcome(Cause),
-    /// It claims a connection that does not exist, and was certainly made by hand: to be dropped for this cause.
-    Marked(Cause),
-    /// It claims a connection that does not exist, as far as this host's sockets tell: to be dropped for this cause.
-    OutOfState(Cause),
-    /// A segment of no connection that may be a survivor of one.
-    Stray,
-    /// It opens a connection to a port where nothing listens, as far as this host's sockets tell.
-    ClosedPort,
-    /// A datagram to a port to which nothing is bound, as far as this host's sockets tell.
-    UnboundPort,
-}
-
-/// Headers and flags first, because they cost no look-up; then the tables, the cheapest first.
-fn suspect<L: Lookups>(packet: &Packet, lookups: &L) -> Suspicion {
-    match classify(packet) {
-        Class::Impossible(cause) => Suspicion::Certain(cause),
-        Class::NotJudged(cause) => Suspicion::None(cause),
-        Class::NeedsConnection(part) => suspect_segment(part, packet, lookups),
-        Class::Datagram => suspect_datagram(packet, lookups),
-        Class::Opens => match unwelcome(packet, lookups) {
-            Some(cause) => Suspicion::Certain(cause),
-            None => suspect_opening(packet, lookups),
-        },
-        Class::Pings => match unwelcome(packet, lookups) {
-            Some(cause) => Suspicion::Certain(cause),
-            None if lookups.answers_pings() => Suspicion::None(Cause::Icmp),
-            None => Suspicion::Certain(Cause::PingSilenced),
-        },
-        Class::Associates => match unwelcome(packet, lookups) {
-            None => Suspicion::None(Cause::Sctp),
-            Some(cause) => Suspicion::Unwelcome(cause),
-        },
-    }
-}
-
-/// Why a new contact of its source is refused, if it is. What is published is for everybody.
-fn unwelcome<L: Lookups>(packet: &Packet, lookups: &L) -> Option<Cause> {
-    let cause = lookups.ban(packet)?;
-    (!lookups.port_rule(packet).is_public(packet.transport.protocol)).then_some(cause)
-}
-
-/// A SYN.
-fn suspect_opening<L: Lookups>(packet: &Packet, lookups: &L) -> Suspicion {
-    match lookups.socket(packet) {
-        Socket::Connected => Suspicion::None(Cause::InConnection),
-        Socket::Listening | Socket::CompletesCookie => Suspicion::None(Cause::NewConnection),
-        Socket::Absent if lookups.port_rule(packet).is_decoy(packet.transport.protocol) => {
-            Suspicion::Certain(Cause::DecoyPort)
-        }
-        Socket::Absent if lookups.listened_lately(Listener::of_incoming(packet)) => {
-            Suspicion::None(Cause::RecentPort)
-        }
-        Socket::Absent => Suspicion::ClosedPort,
-    }
-}
-
-/// A segment that claims a connection.
-fn suspect_segment<L: Lookups>(part: Part, packet: &Packet, lookups: &L) -> Suspicion {
-    match lookups.socket(packet) {
-        Socket::Connected => Suspicion::None(Cause::InConnection),
-        Socket::CompletesCookie => Suspicion::None(Cause::SynCookie),
-        Socket::Listening | Socket::Absent => suspect_disconnected(part, &packet.transport.segment),
-    }
-}
-
-/// A segment that claims a connection which does not exist.
-fn suspect_disconnected(part: Part, segment: &Segment) -> Suspicion {
-    match part {
-        // Never answered, so it tells a scanner nothing, while a late one may end a connection elsewhere.
-        Part::Resets => Suspicion::None(Cause::StrayReset),
-        // Closed ports answer it and open ones do not: the only one of these that tells them apart.
-        Part::Cancels => Suspicion::OutOfState(Cause::FinProbe),
-        // Nobody waits for the RST: whoever sends it without our SYN holds no connection of ours, but may
-        // use our answer to count the packets of an idle host.
-        Part::Accepts => Suspicion::OutOfState(Cause::SynAckProbe),
-        Part::Carries if has_scanners_mark(segment) => Suspicion::Marked(Cause::AckProbe),
-        Part::Ends if has_scanners_mark(segment) => Suspicion::Marked(Cause::MaimonProbe),
-        Part::Carries | Part::Ends => Suspicion::Stray,
-    }
-}
-
-/// Whether a segment of no connection was certainly made by hand: initial sequence numbers are random
-/// (RFC 9293 §3.4.1), so a real one carries the number 0 once in 2³² segments, while nmap's ACK, Window and
-/// Maimon scans carry nothing else.
-fn has_scanners_mark(segment: &Segment) -> bool {
-    segment.sequence == 0
-}
-
-/// A UDP datagram.
-fn suspect_datagram<L: Lookups>(packet: &Packet, lookups: &L) -> Suspicion {
-    if packet.is_for_group() || is_dhcp(packet) {
-        return Suspicion::None(Cause::Udp);
-    }
-    let socket = lookups.socket(packet);
-    match socket {
-        Socket::Connected => return Suspicion::None(Cause::Udp),
-        Socket::Listening | Socket::CompletesCookie | Socket::Absent => {}
-    }
-    let refused = unwelcome(packet, lookups);
-    match (socket, refused) {
-        (Socket::Connected | Socket::Listening | Socket::CompletesCookie, None) => {
-            Suspicion::None(Cause::Udp)
-        }
-        (_, Some(_)) | (Socket::Absent, None) if lookups.has_spoken(packet) => Suspicion::None(Cause::InFlow),
-        (_, Some(cause)) => Suspicion::Certain(cause),
-        (Socket::Absent, None) if lookups.port_rule(packet).is_decoy(packet.transport.protocol) => {
-            Suspicion::Certain(Cause::DecoyPort)
-        }
-        (Socket::Absent, None) => Suspicion::UnboundPort,
-    }
-}
-
-/// Whether it is for a DHCP client or server (RFC 2131 §4.1, RFC 8415 §7.2): those listen below the socket table.
-fn is_dhcp(packet: &Packet) -> bool {
-    let Port(port) = packet.transport.ports.destination;
-    matches!(port, 67 | 68 | 546 | 547)
-}
-
-/// What speaks for a packet that is about to be dropped.
-pub(crate) enum Mercy {
-    /// Nothing.
-    None,
-    /// It may be for a guest behind this host, or for a redirected port.
-    Doubt,
-    /// It passes for this cause.
-    Passes(Cause),
-}
-
-pub(crate) fn mercy<L: Lookups>(packet: &Packet, lookups: &L) -> Mercy {
-    if packet.is_for_group() {
-        return Mercy::Passes(Cause::NotUnicast);
-    }
-    if lookups.allows(packet.source) {
-        return Mercy::Passes(Cause::Allowed);
-    }
-    match lookups.destination(packet) {
-        Destination::Ours => Mercy::None,
-        Destination::OursOrTranslated => Mercy::Doubt,
-        Destination::Group => Mercy::Passes(Cause::NotUnicast),
-        Destination::OtherStation => Mercy::Passes(Cause::OtherStation),
-        Destination::Forwarded => Mercy::Passes(Cause::Forwarded),
-        Destination::Unknown => Mercy::Passes(Cause::UnknownDestination),
     }
 }
 

@@ -4,6 +4,7 @@
 //! model in the tests.
 
 use crate::cause::Cause;
+use crate::decide::{Mercy, Suspicion, mercy, suspect};
 use crate::key::Address;
 use crate::parse::Packet;
 use crate::parse::link::MacAddress;
@@ -99,4 +100,20 @@ pub trait Lookups {
 
     /// Spends on one stray of this sender: false when its [`Budget`](crate::stray::Budget) is empty.
     fn spend_on_stray(&self, sender: Address) -> bool;
+
+    /// What speaks against a packet. Whoever has to may find that out in a function of its own, by the same questions.
+    fn suspect(&self, packet: &Packet) -> Suspicion
+    where
+        Self: Sized,
+    {
+        suspect(packet, self)
+    }
+
+    /// What speaks for a packet that is about to be dropped: in a function of its own, as above.
+    fn mercy(&self, packet: &Packet) -> Mercy
+    where
+        Self: Sized,
+    {
+        mercy(packet, self)
+    }
 }

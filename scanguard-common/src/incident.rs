@@ -264,17 +264,18 @@ pub fn attempt<T: Targets>(targets: &mut T, attempt: &Attempt, seed: u64) -> Opt
         return None;
     }
     let destination = attempt.destination;
-    let (mut goes_on, mut is_incident) = (false, false);
+    let mut goes_on = false;
+    let mut is_current = false;
     if let Some(target) = targets.target(destination) {
-        if !target.is_over(attempt.at) {
-            return target.take(attempt, seed).then(|| target.sources_seen());
+        is_current = !target.is_over(attempt.at);
+        goes_on = target.goes_on(attempt.at);
+        if !is_current && target.is_incident() {
+            targets.archive(destination);
         }
-        (goes_on, is_incident) = (target.goes_on(attempt.at), target.is_incident());
     }
-    if is_incident {
-        targets.archive(destination);
+    if !is_current {
+        targets.renew(destination)?.continues = goes_on.into();
     }
-    let target = targets.renew(destination)?;
-    target.continues = goes_on.into();
+    let target = targets.target(destination)?;
     target.take(attempt, seed).then(|| target.sources_seen())
 }

@@ -8,7 +8,7 @@ use crate::classify::flags::TcpFlags;
 use crate::classify::signature::{
     Ballot, Knowledge, Label, Left, Signature, Traits, masscan_constant, recognise, stack,
 };
-use crate::decide::{Mercy, mercy};
+use crate::decide::Mercy;
 use crate::evidence::Kind;
 use crate::flow::Lookups;
 use crate::frame::Frame;
@@ -54,18 +54,30 @@ pub trait Traces {
 }
 
 /// Looks for the mark of a tool in a packet that [`knocks`].
-#[inline(always)] // one frame on the BPF stack less than a call
 pub fn find<F: Frame + ?Sized, T: Traces>(frame: &F, packet: &Packet, traces: &mut T) -> Label {
-    if stack::wrote_packet(frame, packet) {
+    if is_a_stacks(frame, packet) {
         return Label::NONE;
     }
-    let traits = Traits::read(frame, packet);
-    let alone = look(frame, packet, &traits, traces);
-    if Label::from(alone).is_certain() {
-        return alone.into();
-    }
-    let together = compare(packet, &traits, traces);
-    if Label::from(together).is_certain() { together.into() } else { alone.or(together).into() }
+    let alone = alone(frame, packet, traces);
+    if alone.is_certain() { alone } else { alone.or(together(frame, packet, traces)) }
+}
+
+/// Whether a packet is as a stack writes it: then nobody need look for more.
+#[inline(always)] // one frame on the BPF stack less than a call
+pub fn is_a_stacks<F: Frame + ?Sized>(frame: &F, packet: &Packet) -> bool {
+    stack::wrote_packet(frame, packet)
+}
+
+/// What a packet shows by itself.
+#[inline(always)] // as above
+pub fn alone<F: Frame + ?Sized, T: Traces>(frame: &F, packet: &Packet, traces: &mut T) -> Label {
+    look(frame, packet, &Traits::read(frame, packet), traces).into()
+}
+
+/// What it shows together with the last one of its source.
+#[inline(always)] // as above
+pub fn together<F: Frame + ?Sized, T: Traces>(frame: &F, packet: &Packet, traces: &mut T) -> Label {
+    compare(packet, &Traits::read(frame, packet), traces).into()
 }
 
 /// Whether anything follows for a packet that passes or is dropped for this cause, as for most nothing does: a mark, an
@@ -146,7 +158,7 @@ fn compare<T: Traces>(packet: &Packet, traits: &Traits, traces: &mut T) -> Optio
 /// it is as good as without a mark.
 pub fn settle<L: Lookups>(cause: Cause, mark: Label, packet: &Packet, lookups: &L) -> Reason {
     match cause.action() {
-        Action::Pass if mark.is_certain() && !is_published(packet, lookups) => match mercy(packet, lookups) {
+        Action::Pass if mark.is_certain() && !is_published(packet, lookups) => match lookups.mercy(packet) {
             Mercy::Passes(cause) => Reason::of(cause),
             Mercy::Doubt | Mercy::None => Reason { cause: Cause::ToolSignature, mark },
         },

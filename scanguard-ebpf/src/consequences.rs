@@ -66,7 +66,7 @@ fn follow<C: EbpfContext>(ctx: &C, door: Door, what: u32) -> u32 {
     let case = Case { interface, reason, packet, at: now() };
     report::tell(ctx, &case);
     if let Some(kind) = kind {
-        let held = ledger::hold(ctx, &case, kind);
+        let held = ledger::hold(ctx, &case, kind).forgotten();
         if kind.is_held_against() {
             target::attempt(ctx, &case, held);
         }

@@ -10,6 +10,7 @@ use scanguard_common::key::{Address, spread, spread_port};
 use scanguard_common::schema::DOOR_PLACES;
 use scanguard_common::time::Seconds;
 
+use crate::aside::forgotten;
 use crate::consequences::Case;
 use crate::lookup::allows;
 use crate::{maps, report};
@@ -18,11 +19,22 @@ use crate::{maps, report};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Held {
     /// It has no record, and waits at the door.
-    Waiting,
+    Waiting = 0,
     /// Nothing else that others need to know.
-    Noted,
+    Noted = 1,
     /// It is banned from now on.
-    Banned,
+    Banned = 2,
+}
+
+impl Held {
+    /// The same, of which the verifier knows nothing any more.
+    pub(crate) fn forgotten(self) -> Held {
+        match forgotten(self as u32) {
+            0 => Held::Waiting,
+            2 => Held::Banned,
+            _ => Held::Noted,
+        }
+    }
 }
 
 /// Holds a packet against its source, or for it, and tells if that was enough for a ban.

@@ -9,6 +9,7 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::helpers::generated::bpf_jiffies64;
 use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::cause::Cause;
+use scanguard_common::decide::{Mercy, Suspicion};
 use scanguard_common::flow::{self, Destination, LEARNING, Lookups, Socket};
 use scanguard_common::key::Address;
 use scanguard_common::parse::{Packet, link, quote};
@@ -59,7 +60,7 @@ impl Lookups for Incoming<'_> {
     }
 
     fn ban(&self, _: &Packet) -> Option<Cause> {
-        asked::ban()
+        if refuses_any() { asked::ban() } else { None }
     }
 
     fn port_rule(&self, packet: &Packet) -> PortRule {
@@ -81,14 +82,14 @@ impl Lookups for Incoming<'_> {
         unsafe { gate.read() }.holds(spread, coarse())
     }
 
-    fn destination(&self, _: &Packet) -> Destination {
+    fn destination(&self, packet: &Packet) -> Destination {
         let Some(interface) = self.interface() else { return Destination::Unknown };
         let destination = self.other_station(interface);
-        interface.role().settle(destination.unwrap_or_else(|| asked::destination(self.ctx)))
+        interface.role().settle(destination.unwrap_or_else(|| route::destination(self.ctx, packet)))
     }
 
-    fn allows(&self, _: Address) -> bool {
-        asked::allows()
+    fn allows(&self, source: Address) -> bool {
+        allows(source)
     }
 
     fn is_closed(&self, packet: &Packet) -> bool {
@@ -110,6 +111,14 @@ impl Lookups for Incoming<'_> {
 
     fn spend_on_stray(&self, _: Address) -> bool {
         asked::spend_on_stray()
+    }
+
+    fn suspect(&self, _: &Packet) -> Suspicion {
+        asked::suspect(self.ctx)
+    }
+
+    fn mercy(&self, _: &Packet) -> Mercy {
+        asked::mercy(self.ctx)
     }
 }
 

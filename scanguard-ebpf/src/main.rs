@@ -78,7 +78,7 @@ fn decide_anew(ctx: XdpContext, interface: InterfaceSlot, length: usize) -> Caus
     let kernel = Incoming::new(&ctx, &frame, interface);
     let cause = decide(packet, &kernel);
     if is_kept(cause) {
-        recent::keep_what_came_in(&ctx, interface, cause);
+        recent::keep_what_came_in(&ctx, cause);
     }
     if !is_of_consequence(cause) {
         return cause;

@@ -103,6 +103,10 @@ pub(crate) static TRACES: Array<Left> = Array::with_max_entries(TRACE_PLACES, 0)
 #[map]
 pub(crate) static ASIDE: PerCpuArray<Packet> = PerCpuArray::with_max_entries(2, 0);
 
+/// A number that the verifier is to forget: see [`aside`](crate::aside). On each processor. Written by the programs.
+#[map]
+pub(crate) static FORGOTTEN: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
+
 /// As which addresses this host is scanned: place by hash of its own → what masscan votes for. Written by the programs.
 #[map]
 pub(crate) static BALLOTS: Array<Ballot> = Array::with_max_entries(BALLOT_PLACES, 0);

@@ -1,5 +1,8 @@
 //! What was decided a moment ago, asked and kept by the name of a frame.
 
+use core::hint::black_box;
+
+use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::cause::Cause;
 use scanguard_common::recent::{Door, Glance, Moment, Recent, Sort, Then, glance};
@@ -13,25 +16,27 @@ use crate::{act, maps, report};
 /// is not told of by itself.
 #[inline(always)] // asked of every frame: see `glance`
 pub(crate) fn came_in(ctx: &XdpContext, slot: InterfaceSlot) -> Option<Cause> {
-    let recent = glance(&PacketMemory::incoming(ctx), Door::Incoming, slot, &Incoming { ctx, slot })?;
-    recent.again();
-    recent.cause()
+    glance(&PacketMemory::incoming(ctx), Door::Incoming, slot, &Incoming(ctx))
 }
 
 /// Recalls what was decided of a frame that came in.
-struct Incoming<'c> {
-    ctx: &'c XdpContext,
-    slot: InterfaceSlot,
-}
+struct Incoming<'c>(&'c XdpContext);
 
 impl Then for Incoming<'_> {
-    type Found = &'static mut Recent;
+    type Found = Cause;
 
     #[inline(always)] // see `glance`
-    fn then(&self, glance: &Glance) -> Option<&'static mut Recent> {
+    fn then(&self, glance: &Glance) -> Option<Cause> {
         match glance.sort()? {
-            Sort::Opening | Sort::Greeting => opened(self.ctx, self.slot),
-            Sort::Data | Sort::Datagram | Sort::Impossible => recall(glance, now()?),
+            Sort::Opening | Sort::Greeting => {
+                let [index, ..] = black_box(scanguard_opened(self.0.ctx)).to_le_bytes();
+                Cause::from_index(index)
+            }
+            Sort::Data | Sort::Datagram | Sort::Impossible => {
+                let recent = recall(glance, now()?)?;
+                recent.again();
+                recent.cause()
+            }
         }
     }
 }
@@ -48,17 +53,28 @@ impl Then for Outgoing {
     }
 }
 
+/// Not the index of any cause.
+const UNKNOWN: u8 = u8::MAX;
+
+#[unsafe(no_mangle)]
+#[inline(never)] // a global function: see `aside`. It looks again, so that other frames need not write down what they saw
+extern "C" fn scanguard_opened(ctx: *mut xdp_md) -> u32 {
+    let slot = InterfaceSlot::new(maps::SLOT.load());
+    let cause = slot.and_then(|slot| opened(&PacketMemory::incoming(&XdpContext::new(ctx)), slot));
+    cause.map_or(UNKNOWN, Cause::index).into()
+}
+
 /// What was decided of a SYN: that its source is banned, or else that somebody listens where it is for.
-#[inline(never)] // it looks again, so that frames of other sorts need not write down what they saw
-fn opened(ctx: &XdpContext, slot: InterfaceSlot) -> Option<&'static mut Recent> {
-    let frame = PacketMemory::incoming(ctx);
-    let glance = glance(&frame, Door::Incoming, slot, &Seen)?;
+#[inline(always)] // one frame on the BPF stack less
+fn opened(frame: &PacketMemory, slot: InterfaceSlot) -> Option<Cause> {
+    let glance = glance(frame, Door::Incoming, slot, &Seen)?;
     let now = now()?;
     let refuses_any = refuses_any();
     if refuses_any && let Some(refused) = recall(&glance, now) {
-        return Some(refused);
+        refused.again();
+        return refused.cause();
     }
-    let listening = recall(&glance.greeting(&frame)?, now)?;
+    let listening = recall(&glance.greeting(frame)?, now)?;
     if refuses_any {
         let (source, _) = glance.ends();
         // Whether he is also banned from what is published is not known here.
@@ -66,7 +82,7 @@ fn opened(ctx: &XdpContext, slot: InterfaceSlot) -> Option<&'static mut Recent> 
             return None;
         }
     }
-    Some(listening)
+    listening.cause()
 }
 
 /// Whether what leaves carries on what left a moment ago.
@@ -76,19 +92,29 @@ pub(crate) fn has_left(ctx: &TcContext, slot: InterfaceSlot) -> bool {
 }
 
 /// Keeps what was decided of a frame that came in, if all others of its name are to be treated so for a while.
-#[inline(never)] // seldom called, and the name would take a part of the stack of those who are called often
-pub(crate) fn keep_what_came_in(ctx: &XdpContext, slot: InterfaceSlot, cause: Cause) {
-    let frame = PacketMemory::incoming(ctx);
-    let Some(glance) = glance(&frame, Door::Incoming, slot, &Seen) else { return };
-    let name = if glance.sort().is_some_and(|sort| sort.keeps(cause)) {
-        Some(glance)
+pub(crate) fn keep_what_came_in(ctx: &XdpContext, cause: Cause) {
+    scanguard_keep(ctx.ctx, cause.index().into());
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)] // as above
+extern "C" fn scanguard_keep(ctx: *mut xdp_md, cause: u32) -> u32 {
+    let [index, ..] = black_box(cause).to_le_bytes();
+    if let (Some(slot), Some(cause)) = (InterfaceSlot::new(maps::SLOT.load()), Cause::from_index(index)) {
+        let _ = keep_incoming(&PacketMemory::incoming(&XdpContext::new(black_box(ctx))), slot, cause);
+    }
+    0
+}
+
+#[inline(always)] // one frame on the BPF stack less
+fn keep_incoming(frame: &PacketMemory, slot: InterfaceSlot, cause: Cause) -> Option<()> {
+    let glance = glance(frame, Door::Incoming, slot, &Seen)?;
+    if glance.sort()?.keeps(cause) {
+        keep(&glance, cause)
     } else if Sort::Greeting.keeps(cause) {
-        glance.greeting(&frame)
+        keep(&glance.greeting(frame)?, cause)
     } else {
         None
-    };
-    if let Some(glance) = name {
-        let _ = keep(&glance, cause);
     }
 }
 

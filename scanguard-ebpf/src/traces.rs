@@ -19,7 +19,19 @@ pub(crate) fn find(ctx: &XdpContext, cause: Cause) -> Label {
     if !mark::knocks(cause) {
         return Label::NONE;
     }
-    let [number, ..] = scanguard_mark(ctx.ctx).to_le_bytes();
+    let alone = scanguard_mark(ctx.ctx);
+    if alone == A_STACKS {
+        return Label::NONE;
+    }
+    let alone = label(alone);
+    if alone.is_certain() { alone } else { alone.or(label(scanguard_marks(ctx.ctx))) }
+}
+
+/// More than the number of any label.
+const A_STACKS: u32 = 1 << 8;
+
+fn label(number: u32) -> Label {
+    let [number, ..] = number.to_le_bytes();
     Label::from_number(number)
 }
 
@@ -28,7 +40,18 @@ pub(crate) fn find(ctx: &XdpContext, cause: Cause) -> Label {
 extern "C" fn scanguard_mark(ctx: *mut xdp_md) -> u32 {
     let Some(packet) = aside::get(Door::In) else { return 0 };
     let frame = PacketMemory::incoming(&XdpContext::new(ctx));
-    u32::from(mark::find(&frame, packet, &mut Kept).number())
+    if mark::is_a_stacks(&frame, packet) {
+        return A_STACKS;
+    }
+    mark::alone(&frame, packet, &mut Kept).number().into()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)] // as above, and by itself, because each mark would have the verifier read this once more
+extern "C" fn scanguard_marks(ctx: *mut xdp_md) -> u32 {
+    let Some(packet) = aside::get(Door::In) else { return 0 };
+    let frame = PacketMemory::incoming(&XdpContext::new(ctx));
+    mark::together(&frame, packet, &mut Kept).number().into()
 }
 
 /// The maps in which they are kept.

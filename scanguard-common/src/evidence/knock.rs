@@ -46,6 +46,11 @@ impl Knock {
     /// Nobody.
     pub(super) const NOBODY: Knock = Knock { tag: 0, contact: 0, at: 0, port: 0, kind: 0, _unused: 0 };
 
+    /// Whether nobody was here yet.
+    fn is_nobody(&self) -> bool {
+        self.tag == 0 // which no visitor's is
+    }
+
     /// Somebody knocks: the upper half of the spread of his address tells him from others in the same place.
     pub(super) fn new(spread: u64, trial: &Trial) -> Knock {
         let Trial { kind, port, key, at } = *trial;
@@ -55,7 +60,7 @@ impl Knock {
     /// Who this is to the doorkeeper, who remembers `self`.
     pub(super) fn greet(&self, spread: u64, contact: u32, now: Seconds) -> Visitor {
         let waits_since = now.since(Seconds(self.at));
-        let is_remembered = *self != Knock::NOBODY && waits_since < REMEMBERS;
+        let is_remembered = !self.is_nobody() && waits_since < REMEMBERS;
         match (is_remembered, self.tag == tag(spread)) {
             (true, true) if self.contact == contact => Visitor::Same,
             (true, true) => Visitor::Known,

@@ -29,7 +29,8 @@ impl Pending {
 
     /// Whether nothing waits here.
     pub(super) fn is_free(self) -> bool {
-        self == Pending::NONE
+        // All at once: each comparison by itself is a fork in the way of the verifier.
+        self.contact | u32::from(self.port) | u32::from(self.at) == 0
     }
 
     /// Whether this is the contact that waits here.

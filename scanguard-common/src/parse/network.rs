@@ -129,12 +129,12 @@ pub(super) fn parse<F: Frame + ?Sized>(frame: &F, link: &Link) -> Result<Network
 pub(super) fn addresses<F: Frame + ?Sized>(frame: &F, network: &Network) -> Option<(Address, Address)> {
     match network.family {
         Family::V4 => {
-            let source = Address::v4(frame.read(network.at + 12)?);
-            Some((source, Address::v4(frame.read(network.at + 16)?)))
+            let source = Address::v4(frame.read(unbounded(network.at + 12))?);
+            Some((source, Address::v4(frame.read(unbounded(network.at + 16))?)))
         }
         Family::V6 => {
-            let source = Address::v6(frame.read(network.at + 8)?);
-            Some((source, Address::v6(frame.read(network.at + 24)?)))
+            let source = Address::v6(frame.read(unbounded(network.at + 8))?);
+            Some((source, Address::v6(frame.read(unbounded(network.at + 24))?)))
         }
     }
 }
@@ -229,25 +229,33 @@ struct Chain {
     fragment: Fragment,
 }
 
+/// Of fragments only a number goes round with the loop, of which the verifier knows nothing: what kind of fragment it is
+/// would multiply the states in which it reads the loop, and all that comes after.
 fn follow_extensions<F: Frame + ?Sized>(frame: &F, first: u8, start: usize) -> Result<Chain, Cause> {
     let mut next = first;
     let mut end = start;
-    let mut fragment = Fragment::Whole;
+    let mut field = 0;
     for _ in 0..MAX_EXTENSIONS {
         if end > MAX_HEADERS_END {
             return Err(Cause::TooManyExtensions);
         }
         let Some(extension) = Extension::of(next) else {
+            let is_first = black_box(field) & 1 != 0;
+            let fragment = if is_first { Fragment::First } else { Fragment::Whole };
             return Ok(Chain { protocol: IpProtocol(next), end: unbounded(end), fragment });
         };
         let [following, length, f0, f1] = frame.read(unbounded(end)).ok_or(Cause::TruncatedNetwork)?;
+        end += extension.length(length);
         if next == IpProtocol::FRAGMENT {
-            let field = u16::from_be_bytes([f0, f1]);
             // With neither offset nor successor it is an atomic fragment, a whole packet (RFC 6946).
-            fragment = Fragment::new(field >> 3, field & 1 != 0, IpProtocol(following))?;
+            field = u16::from_be_bytes([f0, f1]);
+            let (offset, protocol) = (field >> 3, IpProtocol(following));
+            if offset != 0 {
+                let fragment = Fragment::new(offset, field & 1 != 0, protocol)?;
+                return Ok(Chain { protocol, end: unbounded(end), fragment });
+            }
         }
         next = following;
-        end += extension.length(length);
     }
     Err(Cause::TooManyExtensions)
 }

@@ -1,13 +1,57 @@
 //! The engine's questions about the packet that came in, and lies aside, as global functions: see [`aside`].
 
+use core::hint::black_box;
+
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
 use scanguard_common::cause::Cause;
-use scanguard_common::flow::{Destination, Socket};
+use scanguard_common::decide::{self, Mercy, Suspicion};
+use scanguard_common::flow::Socket;
+use scanguard_common::parse::Packet;
+use scanguard_common::schema::InterfaceSlot;
 use scanguard_common::speech::Flow;
 
-use super::{memory, route, socket};
+use super::{Incoming, memory, socket};
 use crate::aside::{self, Door};
+use crate::frame::PacketMemory;
+use crate::maps;
+
+/// What speaks against it.
+pub(super) fn suspect(ctx: &XdpContext) -> Suspicion {
+    // As in `understand`: the compiler would use another copy of the number than the one that it compared.
+    let number = black_box(scanguard_suspect(ctx.ctx));
+    Suspicion::from_number(number).unwrap_or(Suspicion::None(Cause::UnknownDestination))
+}
+
+/// What speaks for it.
+pub(super) fn mercy(ctx: &XdpContext) -> Mercy {
+    let number = black_box(scanguard_mercy(ctx.ctx));
+    Mercy::from_number(number).unwrap_or(Mercy::Passes(Cause::UnknownDestination))
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn scanguard_suspect(ctx: *mut xdp_md) -> u32 {
+    judged(ctx, |packet, kernel| decide::suspect(packet, kernel).number())
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn scanguard_mercy(ctx: *mut xdp_md) -> u32 {
+    judged(ctx, |packet, kernel| decide::mercy(packet, kernel).number())
+}
+
+/// Asks about the packet; about none, all is said with the number of no cause.
+#[inline(always)] // one frame on the BPF stack less
+fn judged(ctx: *mut xdp_md, ask: impl FnOnce(&Packet, &Incoming<'_>) -> u32) -> u32 {
+    let (Some(packet), Some(interface)) = (aside::get(Door::In), InterfaceSlot::new(maps::SLOT.load()))
+    else {
+        return u32::MAX;
+    };
+    let ctx = XdpContext::new(ctx);
+    let frame = PacketMemory::incoming(&ctx);
+    ask(packet, &Incoming::new(&ctx, &frame, interface))
+}
 
 /// Which socket it is for.
 pub(super) fn socket(ctx: &XdpContext) -> Socket {
@@ -19,16 +63,6 @@ pub(super) fn socket(ctx: &XdpContext) -> Socket {
     }
 }
 
-/// For which host it is.
-pub(super) fn destination(ctx: &XdpContext) -> Destination {
-    match scanguard_route(ctx.ctx) {
-        OURS => Destination::Ours,
-        OURS_OR_TRANSLATED => Destination::OursOrTranslated,
-        FORWARDED => Destination::Forwarded,
-        _ => Destination::Unknown,
-    }
-}
-
 /// Why new contacts of its source are refused.
 pub(super) fn ban() -> Option<Cause> {
     match scanguard_ban() {
@@ -37,11 +71,6 @@ pub(super) fn ban() -> Option<Cause> {
         DENIED => Some(Cause::Denied),
         _ => None,
     }
-}
-
-/// Whether its source is allowed.
-pub(super) fn allows() -> bool {
-    scanguard_allows() != 0
 }
 
 /// Whether this side has spoken in its flow.
@@ -71,23 +100,6 @@ extern "C" fn scanguard_socket(ctx: *mut xdp_md) -> u32 {
     }
 }
 
-const OURS: u32 = 1;
-const OURS_OR_TRANSLATED: u32 = 2;
-const FORWARDED: u32 = 3;
-const UNKNOWN: u32 = 0;
-
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn scanguard_route(ctx: *mut xdp_md) -> u32 {
-    let Some(packet) = aside::get(Door::In) else { return UNKNOWN };
-    match route::destination(&XdpContext::new(ctx), packet) {
-        Destination::Ours => OURS,
-        Destination::OursOrTranslated => OURS_OR_TRANSLATED,
-        Destination::Forwarded => FORWARDED,
-        Destination::Group | Destination::OtherStation | Destination::Unknown => UNKNOWN,
-    }
-}
-
 const BANNED: u32 = 1;
 const BANNED_NETWORK: u32 = 2;
 const DENIED: u32 = 3;
@@ -102,12 +114,6 @@ extern "C" fn scanguard_ban() -> u32 {
         Some(_) => DENIED,
         None => 0,
     }
-}
-
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn scanguard_allows() -> u32 {
-    aside::get(Door::In).is_some_and(|packet| memory::allows(packet.source)).into()
 }
 
 #[unsafe(no_mangle)]

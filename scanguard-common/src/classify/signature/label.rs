@@ -56,6 +56,13 @@ impl Label {
         Signature::from_index(self.0.checked_sub(1)?)
     }
 
+    /// This one or the other: a certain one, else this one, if there is any.
+    #[must_use]
+    pub fn or(self, other: Label) -> Label {
+        let is_enough = self.is_certain() || self != Label::NONE && !other.is_certain();
+        if is_enough { self } else { other }
+    }
+
     /// Whether it is one for which a packet dies.
     pub fn is_certain(self) -> bool {
         CERTAIN.checked_shr(u32::from(self.0)).is_some_and(|bits| bits & 1 != 0)
@@ -86,6 +93,17 @@ mod tests {
             assert_eq!(label.is_certain(), signature.confidence() == Confidence::Certain);
             assert_eq!(Label::from_number(label.number()), label);
         }
+    }
+
+    #[test]
+    fn certainty_counts_more_than_who_came_first() {
+        let [certain, other, hint] =
+            [Signature::NmapSyn, Signature::Hping, Signature::SynMssOnly].map(|s| Label::from(Some(s)));
+        assert_eq!(certain.or(other), certain);
+        assert_eq!(certain.or(hint), certain);
+        assert_eq!(hint.or(certain), certain);
+        assert_eq!(hint.or(Label::NONE), hint);
+        assert_eq!(Label::NONE.or(hint), hint);
     }
 
     #[test]
