@@ -17,7 +17,7 @@ use nix::errno::Errno;
 use crate::filter::{self, Hook};
 use crate::interface::NetworkInterface;
 use crate::open_link::OpenLink;
-use crate::program::EGRESS;
+use crate::program::{self, EGRESS};
 
 /// How the second door is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Door {
 
     /// Attaches the loaded program to the interface of this name, behind whatever is there.
     pub(crate) fn attach(self, ebpf: &mut Ebpf, interface: &str, pin: &Path) -> anyhow::Result<()> {
-        let program = program(ebpf)?;
+        let program: &mut SchedClassifier = program::of_kind(ebpf.program_mut(EGRESS), EGRESS)?;
         let what = || format!("attaching the second door of {interface} ({})", self.name());
         match self {
             Door::Tcx => {
@@ -93,12 +93,6 @@ impl Door {
             },
         }
     }
-}
-
-/// The program in the object.
-pub(crate) fn program(ebpf: &mut Ebpf) -> anyhow::Result<&mut SchedClassifier> {
-    let program = ebpf.program_mut(EGRESS).with_context(|| format!("the object has no program {EGRESS}"))?;
-    program.try_into().with_context(|| format!("the object's {EGRESS} is no classifier"))
 }
 
 /// Whether there is a link at the pin, and something at the other end of it.

@@ -18,6 +18,7 @@ pub mod output;
 pub mod program;
 pub mod stop;
 
+mod at_once;
 mod bpffs;
 mod capture;
 mod case;

@@ -4,8 +4,9 @@
 //! longer than they remember: those the kernel lists.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::{fs, io};
 
 use anyhow::Context as _;
 use scanguard_common::parse::network::IpProtocol;
@@ -32,13 +33,21 @@ pub(crate) fn refresh(maps: &mut Maps) -> anyhow::Result<()> {
 fn connections() -> anyhow::Result<Vec<(u16, IpAddr)>> {
     let mut found = Vec::new();
     for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        match fs::read_to_string(path) {
+        match read(path) {
             Ok(text) => found.extend(text.lines().skip(1).filter_map(connection)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {} // a host without this family
             Err(error) => return Err(error).with_context(|| format!("reading {path}")),
         }
     }
     Ok(found)
+}
+
+/// Reads one of these files in large pieces: to find where the next one begins, the kernel looks through its whole table.
+fn read(path: &str) -> io::Result<String> {
+    const ROOM: usize = 64 << 10;
+    let mut text = String::with_capacity(ROOM);
+    File::open(path)?.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// One line of /proc/net/tcp: a number, both ends, and the state, all in hexadecimal digits.

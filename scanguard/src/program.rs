@@ -1,18 +1,20 @@
 //! The program for the kernel: embedded, loaded for one interface, attached by a link.
 
+mod making;
+
 use std::fs::File;
 use std::io::{self, Read as _};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use aya::maps::MapError;
 use aya::programs::links::FdLink;
-use aya::programs::{ProgramError, Xdp, XdpMode};
+use aya::programs::{Program, ProgramError, SchedClassifier, Xdp, XdpMode};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use nix::errno::Errno;
 use scanguard_common::schema::InterfaceSlot;
 
+use crate::at_once::at_once;
 use crate::clock;
-use crate::egress;
 use crate::error::Error;
 use crate::kernel;
 use crate::maps;
@@ -73,7 +75,10 @@ fn prepare(constants: Constants, pins: Option<&Pins>) -> anyhow::Result<Ebpf> {
     let object = object()?;
     let slot = constants.slot.number();
     let tick = clock::tick()?.0;
-    let mut loader = EbpfLoader::new();
+    let mut loader = match pins {
+        Some(pins) => loader_and_maps(object, pins)?,
+        None => loader(),
+    };
     loader
         .override_global("SLOT", &slot, true)
         .override_global("HASH_SEED", &constants.seed, true)
@@ -87,10 +92,39 @@ fn prepare(constants: Constants, pins: Option<&Pins>) -> anyhow::Result<Ebpf> {
     loader.load(object).map_err(explain_open)
 }
 
-/// Has the kernel verify the programs and translate them. Nothing is attached yet.
-pub(crate) fn load(ebpf: &mut Ebpf) -> anyhow::Result<()> {
-    xdp(ebpf, INGRESS)?.load().map_err(explain_load)?;
-    egress::program(ebpf)?.load().map_err(explain_load)
+/// A loader, and every map pinned: at once, because they take equally long.
+fn loader_and_maps(object: &[u8], pins: &Pins) -> anyhow::Result<EbpfLoader<'static>> {
+    let (loader, made) = at_once(loader, || making::pin_missing(object, pins))?;
+    made.map(|()| loader).map_err(explain_open)
+}
+
+/// A loader that does without the kernel's types, because nothing in the object is relocated by them. aya reads them for
+/// each new one all the same, which takes some 20 ms.
+#[must_use]
+pub fn loader() -> EbpfLoader<'static> {
+    let mut loader = EbpfLoader::new();
+    loader.btf(None);
+    loader
+}
+
+/// Has the kernel verify the programs for both doors and translate them, at once. Nothing is attached yet.
+///
+/// # Errors
+///
+/// As [`load_apart`]; where both are refused, the reason is the first door's.
+pub fn load(ebpf: &mut Ebpf) -> anyhow::Result<()> {
+    let (mut ingress, mut egress) = (None, None);
+    for (name, program) in ebpf.programs_mut() {
+        match name {
+            INGRESS => ingress = Some(program),
+            EGRESS => egress = Some(program),
+            _ => {}
+        }
+    }
+    let ingress: &mut Xdp = of_kind(ingress, INGRESS)?;
+    let egress: &mut SchedClassifier = of_kind(egress, EGRESS)?;
+    let (second, first) = at_once(|| egress.load(), || ingress.load())?;
+    first.and(second).map_err(explain_load)
 }
 
 /// Has the kernel verify the program for frames that may lie in several pieces as well. False where it knows none: before
@@ -155,8 +189,16 @@ impl From<ProgramError> for AttachError {
 }
 
 fn xdp<'e>(ebpf: &'e mut Ebpf, name: &str) -> anyhow::Result<&'e mut Xdp> {
-    let Some(program) = ebpf.program_mut(name) else { bail!("the object has no program {name}") };
-    program.try_into().with_context(|| format!("the object's {name} is no XDP program"))
+    of_kind(ebpf.program_mut(name), name)
+}
+
+/// What was found under a name in the object, as the kind of program that it is to be.
+pub(crate) fn of_kind<'p, K>(found: Option<&'p mut Program>, name: &str) -> anyhow::Result<&'p mut K>
+where
+    &'p mut K: TryFrom<&'p mut Program, Error = ProgramError>,
+{
+    let program = found.with_context(|| format!("the object has no program {name}"))?;
+    program.try_into().with_context(|| format!("the object's {name} is of another kind"))
 }
 
 /// A seed that nobody can guess.

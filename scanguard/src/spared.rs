@@ -64,7 +64,12 @@ pub(crate) async fn read() -> anyhow::Result<Vec<(IpAddr, Why)>> {
 /// Has the programs spare them: those that were spared and are not known any more are not. Whoever was banned before it
 /// was known is pardoned, and bans of which nothing counts any more are forgotten.
 pub(crate) async fn refresh(maps: &mut Maps) -> anyhow::Result<()> {
-    let keys = keys(&read().await?);
+    spare(maps, &read().await?)
+}
+
+/// The same with those who are known already.
+pub(crate) fn spare(maps: &mut Maps, known: &[(IpAddr, Why)]) -> anyhow::Result<()> {
+    let keys = keys(known);
     maps.spare(&keys)?;
     for (source, why) in banned_among(maps, &keys)? {
         maps.lift(source)?;

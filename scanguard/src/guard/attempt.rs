@@ -1,5 +1,6 @@
 //! One attempt to guard interfaces, which can be taken back whole.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -9,6 +10,7 @@ use scanguard_common::policy::{Judgement, Preset};
 use scanguard_common::schema::{Interface, InterfaceSlot, Listed, Rules};
 
 use super::{Attached, Request, foreign_program};
+use crate::at_once::at_once;
 use crate::clock;
 use crate::config::{Chosen, Ports, PublicAddresses};
 use crate::egress::Door;
@@ -16,10 +18,11 @@ use crate::error::Error;
 use crate::interface::{Mode, NetworkInterface};
 use crate::maps::{self, List, Maps};
 use crate::output::Output;
+use crate::peers;
 use crate::pin::Pins;
 use crate::prefix::Prefix;
 use crate::program::{self, AttachError, Constants, INGRESS, INGRESS_IN_PIECES};
-use crate::{peers, spared};
+use crate::spared::{self, Why};
 
 /// What was done so far, so that it can be taken back.
 pub(super) struct Attempt<'a> {
@@ -60,22 +63,31 @@ impl<'a> Attempt<'a> {
         if let Some((target, _)) = targets.get(free.len()) {
             return Err(Error::TooManyInterfaces(target.name.clone()).into());
         }
+        let known = spared::read().await?;
         let mut ready = Vec::new();
         for ((target, redirected), slot) in targets.iter().zip(free) {
             ready.push((*target, slot, self.prepare(target, *redirected, slot, request)?));
         }
-        self.impose(request.chosen)?;
-        self.allow(&request.chosen.allow)?;
-        let mut maps = Maps::open(self.pins)?;
-        spared::refresh(&mut maps).await?;
-        peers::refresh(&mut maps)?;
+        // What the programs are to know is written while the kernel verifies them, which takes most of the time.
+        let (loaded, written) = at_once(
+            || ready.iter_mut().try_for_each(|(.., ebpf)| program::load(ebpf)),
+            || self.write(request.chosen, &known),
+        )?;
+        loaded.and(written)?;
         let mut attached = Vec::new();
         for (target, slot, mut ebpf) in ready {
             let (mode, name) = put_on(&mut ebpf, target, request.mode, &self.pins.link(slot), output)?;
-            Door::of_this_kernel().attach(&mut ebpf, &target.name, &self.pins.egress(slot))?;
             let program = program::id(&mut ebpf, name)?;
             attached.push(Attached { name: target.name.clone(), slot, program, mode, ebpf });
         }
+        // Connections that begin from now on are seen by the programs. Those that were there before are listed while the
+        // kernel puts on the second doors, which is waiting for the most part.
+        let pins = self.pins;
+        let (listed, closed) = at_once(
+            || peers::refresh(&mut Maps::open(pins)?),
+            || attached.iter_mut().try_for_each(|own| put_on_second(own, pins)),
+        )?;
+        closed.and(listed)?;
         Ok(attached)
     }
 
@@ -85,7 +97,7 @@ impl<'a> Attempt<'a> {
         Ok(InterfaceSlot::all().filter(|slot| !taken.contains(slot)).collect())
     }
 
-    /// Everything but attaching: maps, the slot, the program in the kernel.
+    /// Everything but loading and attaching: maps, the slot, the program as the kernel is to have it.
     fn prepare(
         &mut self,
         target: &NetworkInterface,
@@ -100,7 +112,7 @@ impl<'a> Attempt<'a> {
             self.pins.create()?;
         }
         let seed = if is_first { program::seed()? } else { Maps::open(self.pins)?.rules()?.seed() };
-        let mut ebpf = program::open(Constants { slot, seed, log_level: request.log_level }, self.pins)?;
+        let ebpf = program::open(Constants { slot, seed, log_level: request.log_level }, self.pins)?;
         if is_first {
             Maps::open(self.pins)?.set_rules(Rules::new(Preset::default().judgement(), seed))?;
             maps::write_schema(self.pins)?;
@@ -108,8 +120,14 @@ impl<'a> Attempt<'a> {
         let policy = request.chosen.policy_of(target.index);
         let record = Interface::new(target.index, target.guardable()?, policy, clock::now()?);
         Maps::open(self.pins)?.take_slot(slot, record.where_ports_are_redirected(redirected))?;
-        program::load(&mut ebpf)?;
         Ok(ebpf)
+    }
+
+    /// Writes what the programs are to know, but for their own interfaces.
+    fn write(&mut self, chosen: &Chosen, known: &[(IpAddr, Why)]) -> anyhow::Result<()> {
+        self.impose(chosen)?;
+        self.allow(&chosen.allow)?;
+        spared::spare(&mut Maps::open(self.pins)?, known)
     }
 
     /// Has what was chosen for the whole host hold.
@@ -166,6 +184,11 @@ impl<'a> Attempt<'a> {
         }
         maps.strike(List::Allowed, &self.allowed)
     }
+}
+
+/// Attaches the program for the second door.
+fn put_on_second(own: &mut Attached, pins: &Pins) -> anyhow::Result<()> {
+    Door::of_this_kernel().attach(&mut own.ebpf, &own.name, &pins.egress(own.slot))
 }
 
 /// Attaches the program, in the driver if it can and nothing else was asked for, and pins the link: how, and which program

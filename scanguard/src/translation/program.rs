@@ -33,7 +33,8 @@ pub(super) async fn survey(interface: &NetworkInterface) -> anyhow::Result<Vec<R
     Ok(reasons)
 }
 
-/// How many programs are attached to a target in this way; none where the kernel does not know the way.
+/// How many programs are attached to a target in this way; none where the kernel does not know the way, or the target has
+/// gone since.
 fn attached(target: u32, way: u32) -> io::Result<usize> {
     /// `BPF_PROG_QUERY` of `enum bpf_cmd`.
     const QUERY: libc::c_long = 16;
@@ -43,7 +44,7 @@ fn attached(target: u32, way: u32) -> io::Result<usize> {
     let result = unsafe { libc::syscall(libc::SYS_bpf, QUERY, &raw mut query, size_of::<Query>()) };
     match Errno::result(result) {
         Ok(_) => Ok(query.count as usize),
-        Err(Errno::EINVAL | Errno::ENOENT | Errno::EOPNOTSUPP) => Ok(0),
+        Err(Errno::EINVAL | Errno::ENOENT | Errno::EOPNOTSUPP | Errno::ENODEV) => Ok(0),
         Err(error) => Err(error.into()),
     }
 }

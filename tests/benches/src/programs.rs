@@ -10,9 +10,9 @@ use anyhow::{Context, Result};
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, MapData, PerCpuArray};
 use aya::programs::{SchedClassifier, Xdp};
-use aya::{Ebpf, EbpfLoader, Pod};
+use aya::{Ebpf, Pod};
 use nix::time::{ClockId, clock_gettime};
-use scanguard::program::{EGRESS, INGRESS};
+use scanguard::program::{self, INGRESS};
 use scanguard_common::ban::{Ban, Terms};
 use scanguard_common::cause::Cause;
 use scanguard_common::classify::signature::Label;
@@ -76,10 +76,8 @@ pub(crate) struct Programs {
 pub(crate) struct Took {
     /// Reading the object and making the maps.
     pub(crate) maps: Duration,
-    /// Having the first door's program verified and translated.
-    pub(crate) ingress: Duration,
-    /// The same of the second's.
-    pub(crate) egress: Duration,
+    /// Having the programs for both doors verified and translated.
+    pub(crate) doors: Duration,
 }
 
 const SLOT: u32 = 3;
@@ -111,13 +109,14 @@ impl Programs {
 
     /// Loads them with room for so many bans.
     pub(crate) fn load_with_room(judging: Judging, bans: u32) -> Result<Programs> {
+        let mut loader = program::loader();
         let start = Instant::now();
-        let ebpf = EbpfLoader::new()
+        let ebpf = loader
             .override_global("SLOT", &SLOT, true)
             .override_global("HASH_SEED", &SEED, true)
             .override_global(aya_log::LEVEL, &0u8, true)
             .map_max_entries(List::Banned.map(), bans)
-            .load(scanguard::program::object()?)?;
+            .load(program::object()?)?;
         let maps = start.elapsed();
         let (preset, policy) = match judging {
             Judging::ByDefault => (Preset::default(), Policy::default()),
@@ -129,15 +128,9 @@ impl Programs {
         let interface = Interface::new(0xff, MacAddress(GUARDED_MAC), policy, Nanos(1));
         programs.array("INTERFACES")?.set(SLOT, Record(interface), 0)?;
         programs.write_rules()?;
-        let ebpf = &mut programs.ebpf;
-        let ingress: &mut Xdp = ebpf.program_mut(INGRESS).context("the first door")?.try_into()?;
         let start = Instant::now();
-        ingress.load()?;
-        let of_ingress = start.elapsed();
-        let egress: &mut SchedClassifier = ebpf.program_mut(EGRESS).context("the second door")?.try_into()?;
-        let start = Instant::now();
-        egress.load()?;
-        programs.took = Took { maps, ingress: of_ingress, egress: start.elapsed() };
+        program::load(&mut programs.ebpf)?;
+        programs.took = Took { maps, doors: start.elapsed() };
         Ok(programs)
     }
 
