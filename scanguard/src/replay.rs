@@ -7,9 +7,11 @@
 //! [`report`]. [`kernel`] has the real program judge the same frames.
 
 mod connection;
+mod end;
 mod foresight;
 mod host;
 mod kernel;
+mod lately;
 pub(crate) mod ledger;
 mod local;
 mod lookup;

@@ -20,7 +20,7 @@ use super::{Show, json_line};
 use crate::clock::rfc3339;
 use crate::prefix;
 use crate::replay::ledger::Banned;
-use crate::replay::report::{Conversation, Loss, Report, Source};
+use crate::replay::report::{Conversation, Counts, Loss, Report, Source};
 
 impl Show for Report {
     fn table(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -179,12 +179,12 @@ fn sentences(report: &Report) -> Vec<String> {
     });
     let mut sentences =
         vec![format!("packets: {}{span}; {} left the host", report.packets(), report.left.packets())];
-    let lost: u64 = report.losses().iter().flat_map(|(_, loss)| loss.causes.values()).sum::<u64>();
+    let lost: u64 = report.losses().iter().map(|(_, loss)| loss.causes.all()).sum();
     sentences.push(match lost + report.other_losses {
         0 => "conversations would have lost nothing".to_owned(),
         lost => format!("conversations would have lost {lost} packets"),
     });
-    let banned: u64 = report.losses().iter().filter_map(|(_, loss)| loss.causes.get(&Cause::Banned)).sum();
+    let banned: u64 = report.losses().iter().map(|(_, loss)| loss.causes.of(Cause::Banned)).sum();
     let mut count = |number: u64, what: &str| {
         if number > 0 {
             sentences.push(format!("{number} {what}"));
@@ -195,7 +195,7 @@ fn sentences(report: &Report) -> Vec<String> {
     count(banned, "of these losses were of sources that were banned, which begin nothing any more");
     count(more(report.bans().len()), "bans more; --json lists them");
     count(more(report.losses().len()), "conversations more would have lost something; --json lists them");
-    count(report.others, "drops more were of sources that sent too little to be listed");
+    count(report.other_drops(), "drops more were of sources that sent too little to be listed");
     count(report.other_bans, "bans more for which the list has no room");
     count(report.unbanned, "sources more would have been banned, had the table of bans had room");
     count(report.other_losses, "losses more were of conversations for which the list has no room");
@@ -214,8 +214,13 @@ fn sentences(report: &Report) -> Vec<String> {
     sentences
 }
 
-fn by_cause(causes: &BTreeMap<Cause, u64>) -> String {
-    causes.iter().map(|(cause, count)| format!("{} {count}", cause.name())).collect::<Vec<_>>().join(", ")
+fn by_cause(causes: &Counts) -> String {
+    causes
+        .sorted()
+        .iter()
+        .map(|(cause, count)| format!("{} {count}", cause.name()))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn time(nanos: Nanos) -> String {
@@ -331,7 +336,7 @@ impl Line {
             unasked: report.unasked,
             within: report.within,
             unsupported: report.unsupported,
-            other_drops: report.others,
+            other_drops: report.other_drops(),
             other_bans: report.other_bans,
             unbanned: report.unbanned,
             other_losses: report.other_losses,
@@ -343,8 +348,8 @@ impl Line {
     }
 }
 
-fn named(causes: &BTreeMap<Cause, u64>) -> BTreeMap<&'static str, u64> {
-    causes.iter().map(|(cause, count)| (cause.name(), *count)).collect()
+fn named(causes: &Counts) -> BTreeMap<&'static str, u64> {
+    causes.sorted().into_iter().map(|(cause, count)| (cause.name(), count)).collect()
 }
 
 #[cfg(test)]
