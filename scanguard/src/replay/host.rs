@@ -1,6 +1,6 @@
 //! The host behind the capture: what the kernel knew, as far as its own packets tell.
 //!
-//! All tables are as large as the program's or larger, and forget in the same way what was used longest ago.
+//! All tables are as large as the program's or larger, and forget as those do: what was not used for long.
 
 mod scene;
 

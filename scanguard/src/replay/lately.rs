@@ -4,6 +4,7 @@
 //! is removed leaves no mark behind, as in other hash tables, which in the end need twice their memory for those.
 
 use std::hash::{BuildHasher as _, Hash};
+use std::num::NonZeroU32;
 
 use foldhash::fast::RandomState;
 
@@ -11,17 +12,20 @@ use foldhash::fast::RandomState;
 #[derive(Debug)]
 pub(super) struct Lately<K, V> {
     state: RandomState,
-    /// By the hash of a key: the first place of a chain.
-    chains: Vec<u32>,
+    /// By the hash of a key: where a chain begins.
+    chains: Vec<Option<Number>>,
     places: Vec<Place<K, V>>,
     room: usize,
-    /// The first place of a chain of those that are free.
-    free: u32,
+    /// Where the chain of those begins that are free.
+    free: Option<Number>,
     /// How many are not.
     taken: usize,
-    /// The place where something to forget is looked for next.
+    /// Where something to forget was looked for last.
     hand: u32,
 }
+
+/// The number of a place, from 1: so a table of none of them is of zeros, which the kernel has ready.
+type Number = NonZeroU32;
 
 /// Where one entry lies.
 #[derive(Debug)]
@@ -29,14 +33,11 @@ struct Place<K, V> {
     key: K,
     /// None where it is free.
     value: Option<V>,
-    /// The next place of the chain.
-    next: u32,
+    /// The next one of its chain.
+    next: Option<Number>,
     /// Whether it was used since it was entered, or the hand came by.
     used: bool,
 }
-
-/// The end of a chain: there is no such place.
-const NOWHERE: u32 = u32::MAX;
 
 impl<K: Copy + Eq + Hash, V> Lately<K, V> {
     /// An empty one, with room for so many: at least one.
@@ -45,11 +46,11 @@ impl<K: Copy + Eq + Hash, V> Lately<K, V> {
         Lately {
             state: RandomState::default(),
             // Twice as many as there are entries at most: what is not there is then mostly seen by an empty chain.
-            chains: vec![NOWHERE; 2 * room.next_power_of_two()],
+            chains: vec![None; 2 * room.next_power_of_two()],
             // It stays where it is, and is memory only as far as it was written to.
             places: Vec::with_capacity(room),
             room,
-            free: NOWHERE,
+            free: None,
             taken: 0,
             hand: 0,
         }
@@ -78,15 +79,15 @@ impl<K: Copy + Eq + Hash, V> Lately<K, V> {
         if self.taken == 0 {
             return None;
         }
-        let at = self.find(self.chain_of(key), key)?;
-        self.touch_at(at)
+        let found = self.find(self.chain_of(key), key)?;
+        self.touch_at(found)
     }
 
     /// The same, or what is made and entered where nothing is known.
     pub(super) fn touch_or(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
         let chain = self.chain_of(&key);
         let value = match self.find(chain, &key) {
-            Some(at) => self.touch_at(at),
+            Some(found) => self.touch_at(found),
             None => self.enter(chain, key, make()),
         };
         value.expect("it was found, or entered")
@@ -96,8 +97,8 @@ impl<K: Copy + Eq + Hash, V> Lately<K, V> {
     pub(super) fn put(&mut self, key: K, value: V) -> Option<&mut V> {
         let chain = self.chain_of(&key);
         match self.find(chain, &key) {
-            Some(at) => {
-                let present = self.touch_at(at)?;
+            Some(found) => {
+                let present = self.touch_at(found)?;
                 *present = value;
                 Some(present)
             }
@@ -109,18 +110,18 @@ impl<K: Copy + Eq + Hash, V> Lately<K, V> {
     pub(super) fn remove(&mut self, key: &K) {
         if self.taken > 0 {
             let chain = self.chain_of(key);
-            if let Some(at) = self.find(chain, key) {
-                self.leave(chain, at);
+            if let Some(found) = self.find(chain, key) {
+                self.leave(chain, found);
             }
         }
     }
 
     /// Forgets all but what is to be kept.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
-        for at in (0..NOWHERE).take(self.places.len()) {
-            let Some(place) = self.place(at) else { return };
+        for number in (1..).map_while(Number::new).take(self.places.len()) {
+            let Some(place) = self.place(number) else { return };
             if place.value.as_ref().is_some_and(|value| !keep(value)) {
-                self.leave(self.chain_of(&place.key), at);
+                self.leave(self.chain_of(&place.key), number);
             }
         }
     }
@@ -136,23 +137,27 @@ impl<K: Copy + Eq + Hash, V> Lately<K, V> {
         u32::from_le_bytes([a, b, c, d]) as usize & (self.chains.len() - 1)
     }
 
-    fn place(&self, at: u32) -> Option<&Place<K, V>> {
-        self.places.get(at as usize)
+    fn place(&self, number: Number) -> Option<&Place<K, V>> {
+        self.places.get(number.get() as usize - 1)
     }
 
-    fn find(&self, chain: usize, key: &K) -> Option<u32> {
-        let mut at = *self.chains.get(chain)?;
-        while let Some(place) = self.place(at) {
+    fn place_mut(&mut self, number: Number) -> Option<&mut Place<K, V>> {
+        self.places.get_mut(number.get() as usize - 1)
+    }
+
+    fn find(&self, chain: usize, key: &K) -> Option<Number> {
+        let mut number = (*self.chains.get(chain)?)?;
+        loop {
+            let place = self.place(number)?;
             if place.key == *key {
-                return Some(at);
+                return Some(number);
             }
-            at = place.next;
+            number = place.next?;
         }
-        None
     }
 
-    fn touch_at(&mut self, at: u32) -> Option<&mut V> {
-        let place = self.places.get_mut(at as usize)?;
+    fn touch_at(&mut self, number: Number) -> Option<&mut V> {
+        let place = self.place_mut(number)?;
         place.used = true;
         place.value.as_mut()
     }
@@ -162,52 +167,53 @@ impl<K: Copy + Eq + Hash, V> Lately<K, V> {
         if self.is_full() {
             self.forget_one();
         }
-        let first = self.chains.get_mut(chain)?;
-        let place = Place { key, value: Some(value), next: *first, used: false };
-        if let Some(free) = self.places.get_mut(self.free as usize) {
-            *first = std::mem::replace(&mut self.free, free.next);
-            *free = place;
-        } else {
-            let at = u32::try_from(self.places.len()).ok()?;
-            self.places.push(place);
-            *first = at;
-        }
+        let next = *self.chains.get(chain)?;
+        let entered = Place { key, value: Some(value), next, used: false };
+        let number = match self.free {
+            Some(number) => {
+                let place = self.place_mut(number)?;
+                let left = std::mem::replace(place, entered);
+                self.free = left.next;
+                number
+            }
+            None => {
+                self.places.push(entered);
+                Number::new(u32::try_from(self.places.len()).ok()?)?
+            }
+        };
+        *self.chains.get_mut(chain)? = Some(number);
         self.taken += 1;
-        let at = *first as usize;
-        self.places.get_mut(at)?.value.as_mut()
+        self.place_mut(number)?.value.as_mut()
     }
 
     /// Frees a place where all are taken: a hand goes round, and what was used since it came by stays once more.
     fn forget_one(&mut self) {
         loop {
-            let at = self.hand;
-            let Some(place) = self.places.get_mut(at as usize) else {
-                self.hand = 0;
-                continue;
-            };
-            self.hand += 1;
+            self.hand = if self.hand as usize == self.room { 1 } else { self.hand + 1 };
+            let Some(number) = Number::new(self.hand) else { return };
+            let Some(place) = self.place_mut(number) else { return };
             if !std::mem::take(&mut place.used) {
                 let key = place.key;
-                return self.leave(self.chain_of(&key), at);
+                return self.leave(self.chain_of(&key), number);
             }
         }
     }
 
     /// Takes a place out of its chain, and frees it.
-    fn leave(&mut self, chain: usize, at: u32) {
-        let Some(place) = self.places.get_mut(at as usize) else { return };
-        place.value = None;
-        let next = std::mem::replace(&mut place.next, self.free);
-        self.free = at;
+    fn leave(&mut self, chain: usize, number: Number) {
+        let free = self.free.replace(number);
         self.taken -= 1;
+        let Some(place) = self.place_mut(number) else { return };
+        place.value = None;
+        let next = std::mem::replace(&mut place.next, free);
         let Some(first) = self.chains.get_mut(chain) else { return };
-        if *first == at {
+        if *first == Some(number) {
             *first = next;
             return;
         }
         let mut before = *first;
-        while let Some(place) = self.places.get_mut(before as usize) {
-            if place.next == at {
+        while let Some(place) = before.and_then(|before| self.place_mut(before)) {
+            if place.next == Some(number) {
                 place.next = next;
                 return;
             }

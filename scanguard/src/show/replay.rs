@@ -1,8 +1,8 @@
 //! What a replay showed.
 
-use std::collections::BTreeMap;
+mod line;
+
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use scanguard_common::cause::{Action, Cause};
@@ -10,10 +10,9 @@ use scanguard_common::classify::signature::Signature;
 use scanguard_common::count::Tally;
 use scanguard_common::evidence::Weights;
 use scanguard_common::time::{Nanos, Seconds};
-use serde::Serialize;
 
 use super::event::with_port;
-use super::incidents::{Incidents, Scan};
+use super::incidents::Incidents;
 use super::stats::action_name;
 use super::table::{Side, Table};
 use super::{Show, json_line};
@@ -21,6 +20,7 @@ use crate::clock::rfc3339;
 use crate::prefix;
 use crate::replay::ledger::Banned;
 use crate::replay::report::{Conversation, Counts, Loss, Report, Source};
+use line::Line;
 
 impl Show for Report {
     fn table(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -225,131 +225,6 @@ fn by_cause(causes: &Counts) -> String {
 
 fn time(nanos: Nanos) -> String {
     rfc3339(SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos.0))
-}
-
-#[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-enum Line {
-    Cause {
-        cause: &'static str,
-        action: &'static str,
-        packets: u64,
-        bytes: u64,
-    },
-    Total {
-        action: &'static str,
-        packets: u64,
-        bytes: u64,
-    },
-    Source {
-        source: IpAddr,
-        dropped: u64,
-        causes: BTreeMap<&'static str, u64>,
-        first: String,
-        last: String,
-    },
-    Ban {
-        source: IpAddr,
-        since: String,
-        seconds: u32,
-        contact: &'static str,
-        cause: &'static str,
-        tool: Option<&'static str>,
-        contacts: u16,
-        failed: u16,
-        answered: u16,
-        score: f64,
-    },
-    Incident(Scan),
-    Loss {
-        remote: IpAddr,
-        remote_port: u16,
-        local: IpAddr,
-        local_port: u16,
-        since: String,
-        causes: BTreeMap<&'static str, u64>,
-    },
-    Capture {
-        packets: u64,
-        left: u64,
-        unasked: u64,
-        within: u64,
-        unsupported: u64,
-        other_drops: u64,
-        other_bans: u64,
-        unbanned: u64,
-        other_losses: u64,
-        first: Option<String>,
-        last: Option<String>,
-        kernel_alike: Option<u64>,
-        kernel_unshown: Option<u64>,
-    },
-}
-
-impl Line {
-    fn cause(cause: Cause, tally: Tally) -> Line {
-        let (packets, bytes) = (tally.packets(), tally.bytes());
-        Line::Cause { cause: cause.name(), action: action_name(cause.action()), packets, bytes }
-    }
-
-    fn total(action: Action, tally: Tally) -> Line {
-        Line::Total { action: action_name(action), packets: tally.packets(), bytes: tally.bytes() }
-    }
-
-    fn source(source: &Source) -> Line {
-        let (first, last) = source.span;
-        Line::Source {
-            source: source.address,
-            dropped: source.dropped,
-            causes: named(&source.causes),
-            first: time(first),
-            last: time(last),
-        }
-    }
-
-    fn ban(ban: &Banned) -> Line {
-        let [contacts, failed, answered] = ban.contacts;
-        Line::Ban {
-            source: prefix::address(ban.source.bytes()),
-            since: time(ban.at),
-            seconds: ban.seconds,
-            contact: ban.kind.name(),
-            cause: ban.cause.name(),
-            tool: ban.mark.signature().map(Signature::name),
-            contacts,
-            failed,
-            answered,
-            score: score(ban),
-        }
-    }
-
-    fn loss(conversation: &Conversation, loss: &Loss) -> Line {
-        let Conversation { remote: (remote, remote_port), local: (local, local_port) } = *conversation;
-        let (since, causes) = (time(loss.since), named(&loss.causes));
-        Line::Loss { remote, remote_port, local, local_port, since, causes }
-    }
-
-    fn capture(report: &Report) -> Line {
-        Line::Capture {
-            packets: report.packets(),
-            left: report.left.packets(),
-            unasked: report.unasked,
-            within: report.within,
-            unsupported: report.unsupported,
-            other_drops: report.other_drops(),
-            other_bans: report.other_bans,
-            unbanned: report.unbanned,
-            other_losses: report.other_losses,
-            first: report.span.map(|(first, _)| time(first)),
-            last: report.span.map(|(_, last)| time(last)),
-            kernel_alike: report.kernel.map(|kernel| kernel.alike),
-            kernel_unshown: report.kernel.map(|kernel| kernel.unshown),
-        }
-    }
-}
-
-fn named(causes: &Counts) -> BTreeMap<&'static str, u64> {
-    causes.sorted().into_iter().map(|(cause, count)| (cause.name(), count)).collect()
 }
 
 #[cfg(test)]
