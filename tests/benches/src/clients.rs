@@ -1,6 +1,7 @@
 //! What legitimate clients get through a guarded interface, in peace and under floods.
 
 mod load;
+mod ports;
 
 use std::net::Ipv4Addr;
 use std::path::Path;
