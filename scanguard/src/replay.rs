@@ -3,13 +3,16 @@
 //! The doors are those of the programs in the kernel, in the same order and on the same functions. What they ask the
 //! kernel there they ask here, by [`lookup`], a model of the [`host`] behind the capture, which learns of its
 //! connections and ports from what it said, and keeps evidence in a [`ledger`] and [`traces`]: [`connection`] knows a
-//! connection by its segments, [`foresight`] reads ahead for what the model cannot know yet. What came of it is a
+//! connection by its segments, [`end`] a port by a packet, [`foresight`] reads ahead for what the model cannot know yet.
+//! All of them remember what was seen [`lately`], in memory that does not grow with the capture. What came of it is a
 //! [`report`]. [`kernel`] has the real program judge the same frames.
 
 mod connection;
+mod end;
 mod foresight;
 mod host;
 mod kernel;
+mod lately;
 pub(crate) mod ledger;
 mod local;
 mod lookup;

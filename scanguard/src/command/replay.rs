@@ -1,5 +1,6 @@
 //! `scanguard replay`: what would have been done with recorded traffic.
 
+use std::io::{BufWriter, Write as _};
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -60,14 +61,17 @@ impl Args {
         let choices = Choices::read(self.policy.as_deref(), self.gateway)?;
         let (path, local, with_kernel) = (self.file.clone(), Local::of(&prefixes), self.kernel);
         let outcome = run_aside(Replay { path, local, choices, with_kernel }, stop).await?;
-        outcome.report.show(self.json, output.data)?;
+        // There may be a hundred thousand lines, and standard output passes on each by itself.
+        let mut data = BufWriter::new(&mut *output.data);
+        outcome.report.show(self.json, &mut data)?;
+        data.flush()?;
+        drop(data);
         if outcome.report.blind {
             output.word(format_args!(
                 "nothing in this capture comes from the addresses given by --local, so neither connections nor open \
                  ports are known, and much that is counted as dropped may be legitimate; are they the right ones?"
             ));
         }
-        output.data.flush()?;
         Ok(outcome.check(&self.file)?)
     }
 }

@@ -5,10 +5,8 @@
 //! table reaches: over the whole of most captures, and over the next million packets of a larger one.
 
 use std::fs;
-use std::num::NonZeroUsize;
 use std::path::Path;
 
-use lru::LruCache;
 use scanguard_common::classify::flags::TcpFlags;
 use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::parse::{Packet, parse};
@@ -16,7 +14,8 @@ use scanguard_common::refusal::{Leaving, Refusal, leaving};
 use scanguard_common::speech::Flow;
 
 use super::doors;
-use super::host::{End, local_end, refused_end};
+use super::end::End;
+use super::lately::Lately;
 use super::local::Local;
 use crate::capture::Capture;
 use crate::error::Error;
@@ -39,8 +38,8 @@ pub(super) struct Foresight {
     /// Gone once it is at the end, or where the file can be read only once.
     ahead: Option<Capture>,
     local: Local,
-    flows: LruCache<Flow, Coming>,
-    ports: LruCache<End, FirstAnswer>,
+    flows: Lately<Flow, Coming>,
+    ports: Lately<End, FirstAnswer>,
     /// How many frames it has read.
     read: u64,
     /// How many frames were judged, the present one included.
@@ -60,8 +59,9 @@ type FirstAnswer = (u64, bool);
 
 /// How many frames the reader is ahead.
 const LEAD: u64 = 1 << 20;
-/// How many flows it keeps in mind, and how many ports.
-const FLOWS: NonZeroUsize = NonZeroUsize::new(1 << 18).expect("not zero");
+/// How many flows it keeps in mind, and how many ports: what the lead has where every fourth packet is of another flow, and
+/// half as many, because flows that it has read of twice stay longer.
+const FLOWS: u32 = 3 << 17;
 
 impl Foresight {
     /// Begins to read ahead, where the file can be read twice.
@@ -71,8 +71,8 @@ impl Foresight {
         Ok(Foresight {
             ahead,
             local: local.clone(),
-            flows: LruCache::new(FLOWS),
-            ports: LruCache::new(FLOWS),
+            flows: Lately::new(FLOWS),
+            ports: Lately::new(FLOWS),
             read: 0,
             present: 0,
         })
@@ -91,7 +91,7 @@ impl Foresight {
 
     /// What the host says next in this flow, as far as is known.
     pub(super) fn next(&self, flow: &Flow) -> Option<Next> {
-        let coming = self.flows.peek(flow)?;
+        let coming = self.flows.get(flow)?;
         let speech = coming.first.filter(|(number, _)| *number > self.present);
         let refusal = coming.first_refusal.filter(|number| *number > self.present);
         match (speech, refusal) {
@@ -104,12 +104,12 @@ impl Foresight {
 
     /// Whether the host goes on to say more than an answer to a SYN.
     pub(super) fn carries(&self, flow: &Flow) -> bool {
-        self.flows.peek(flow).is_some_and(|coming| coming.last_carried > self.present)
+        self.flows.get(flow).is_some_and(|coming| coming.last_carried > self.present)
     }
 
     /// Whether a port that has not answered yet will be open when it does.
     pub(super) fn will_open(&self, end: End) -> bool {
-        self.ports.peek(&end).is_some_and(|(number, open)| *number > self.present && *open)
+        self.ports.get(&end).is_some_and(|(number, open)| *number > self.present && *open)
     }
 
     /// Reads one frame, and says whether there may be more. That the file is damaged the other reader will find out.
@@ -124,8 +124,8 @@ impl Foresight {
         let (leaves, _) = doors(&record.frame, Some(&packet), &self.local);
         if leaves {
             let number = self.read;
-            if let Some(end) = refused_end(&record.frame, &packet) {
-                self.ports.get_or_insert(end, || (number, false));
+            if let Some(end) = End::refused_by(&record.frame, &packet) {
+                self.ports.touch_or(end, || (number, false));
             }
             if let Some(next) = said(&packet) {
                 self.note(&packet, next);
@@ -136,7 +136,7 @@ impl Foresight {
 
     fn note(&mut self, packet: &Packet, next: Next) {
         let number = self.read;
-        let coming = self.flows.get_or_insert_mut(Flow::of_outgoing(packet), Coming::default);
+        let coming = self.flows.touch_or(Flow::of_outgoing(packet), Coming::default);
         match next {
             Next::Refuses => {
                 coming.first_refusal.get_or_insert(number);
@@ -154,7 +154,7 @@ impl Foresight {
             Next::Carries | Next::Accepts | Next::Opens | Next::Refuses => {}
         }
         if is_datagram || next == Next::Accepts {
-            self.ports.get_or_insert(local_end(packet), || (number, true));
+            self.ports.touch_or(End::behind(packet), || (number, true));
         }
     }
 }

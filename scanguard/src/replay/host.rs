@@ -1,15 +1,12 @@
 //! The host behind the capture: what the kernel knew, as far as its own packets tell.
 //!
-//! All tables are as large as the program's or larger, and forget in the same way what was used longest ago.
+//! All tables are as large as the program's or larger, and forget as those do: what was not used for long.
 
 mod scene;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::num::NonZeroUsize;
 
-use lru::LruCache;
 use scanguard_common::cause::Cause;
 use scanguard_common::classify::flags::TcpFlags;
 use scanguard_common::classify::signature::Label;
@@ -19,18 +16,20 @@ use scanguard_common::flow::{Destination, LEARNING, Socket};
 use scanguard_common::incident::Target;
 use scanguard_common::key::{Address, spread_port};
 use scanguard_common::mark::{self, Reason};
+use scanguard_common::parse::Packet;
 use scanguard_common::parse::link::{self, MacAddress};
 use scanguard_common::parse::network::IpProtocol;
-use scanguard_common::parse::{Packet, quote};
 use scanguard_common::policy::Role;
-use scanguard_common::refusal::{Leaving, Refusal, leaving};
+use scanguard_common::refusal::{Leaving, leaving};
 use scanguard_common::schema::{MAX_STRAY_SOURCES, REFUSED_PLACES};
 use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
 use scanguard_common::stray::Budget;
 use scanguard_common::time::{Nanos, Seconds};
 
 use super::connection::Connection;
+use super::end::End;
 use super::foresight::{Foresight, Next};
+use super::lately::Lately;
 use super::ledger::{Came, Ledger, SEED};
 use super::local::Local;
 use super::policy::Choices;
@@ -45,28 +44,28 @@ pub(super) struct Host {
     /// When the capture begins, and so the guard.
     since: Option<Nanos>,
     now: Nanos,
-    connections: LruCache<Flow, Connection>,
+    connections: Lately<Flow, Connection>,
     /// Ports that have answered: whether they were open when they did last.
-    ports: LruCache<End, bool>,
-    listened: HashMap<Listener, Nanos>,
+    ports: Lately<End, bool>,
+    /// When a program was last seen listening, by the places of listeners; 0 for never.
+    listened: Vec<Nanos>,
     refused: Vec<Refused>,
     ledger: Ledger,
     traces: Traces,
-    strays: RefCell<LruCache<Address, Budget>>,
-    resets: RefCell<LruCache<Address, Budget>>,
+    strays: RefCell<Lately<Address, Budget>>,
+    resets: RefCell<Lately<Address, Budget>>,
     /// Flows of which the packet that came last was dropped.
-    hushed: LruCache<Flow, ()>,
+    hushed: Lately<Flow, ()>,
     /// Conversations that would not have begun, because what opens them was dropped: whether the host answered all the
     /// same in the capture, so that what follows would not have been sent.
-    unbegun: LruCache<Flow, bool>,
+    unbegun: Lately<Flow, bool>,
     seen: bool,
 }
 
 /// How many connections are followed, and of how many ports it is known whether they are open.
-const CONNECTIONS: NonZeroUsize = NonZeroUsize::new(1 << 18).expect("not zero");
+const CONNECTIONS: u32 = 1 << 18;
 /// How many flows are remembered whose last packet was dropped.
-const HUSHED: NonZeroUsize = NonZeroUsize::new(1 << 16).expect("not zero");
-const BUDGETS: NonZeroUsize = NonZeroUsize::new(MAX_STRAY_SOURCES as usize).expect("not zero");
+const HUSHED: u32 = 1 << 16;
 
 impl Host {
     /// The host of these addresses, guarded as was chosen.
@@ -80,16 +79,16 @@ impl Host {
             foresight,
             since: None,
             now: Nanos::default(),
-            connections: LruCache::new(CONNECTIONS),
-            ports: LruCache::new(CONNECTIONS),
-            listened: HashMap::new(),
+            connections: Lately::new(CONNECTIONS),
+            ports: Lately::new(CONNECTIONS),
+            listened: vec![Nanos::default(); Listener::ALL as usize],
             refused: vec![Refused::default(); REFUSED_PLACES as usize],
             ledger,
             traces,
-            strays: RefCell::new(LruCache::new(BUDGETS)),
-            resets: RefCell::new(LruCache::new(BUDGETS)),
-            hushed: LruCache::new(HUSHED),
-            unbegun: LruCache::new(HUSHED),
+            strays: RefCell::new(Lately::new(MAX_STRAY_SOURCES)),
+            resets: RefCell::new(Lately::new(MAX_STRAY_SOURCES)),
+            hushed: Lately::new(HUSHED),
+            unbegun: Lately::new(HUSHED),
             seen: false,
         }
     }
@@ -124,7 +123,7 @@ impl Host {
 
     /// Whether the flow is a conversation, now or later: this side says more in it than an answer to a SYN.
     pub(super) fn carries(&self, flow: &Flow) -> bool {
-        let carried = self.connections.peek(flow).is_some_and(|connection| connection.carried);
+        let carried = self.connections.get(flow).is_some_and(|connection| connection.carried);
         carried || self.foresight.carries(flow)
     }
 
@@ -135,9 +134,7 @@ impl Host {
 
     /// Remembers that the flow's last packet passed.
     pub(super) fn unhush(&mut self, flow: &Flow) {
-        if !self.hushed.is_empty() {
-            self.hushed.pop(flow);
-        }
+        self.hushed.remove(flow);
     }
 
     /// Whether the flow's last packet was dropped.
@@ -150,11 +147,11 @@ impl Host {
         if !begins(packet) {
             return;
         }
-        let exists = self.connections.peek(flow).is_some_and(|connection| connection.exists(self.now));
+        let exists = self.connections.get(flow).is_some_and(|connection| connection.exists(self.now));
         if dropped && !exists {
             self.unbegun.put(*flow, false);
-        } else if !self.unbegun.is_empty() {
-            self.unbegun.pop(flow);
+        } else {
+            self.unbegun.remove(flow);
         }
     }
 
@@ -162,21 +159,17 @@ impl Host {
     /// said.
     pub(super) fn would_not_come(&self, packet: &Packet, flow: &Flow) -> bool {
         packet.transport.protocol == IpProtocol::TCP
-            && !self.unbegun.is_empty()
             && !begins(packet)
-            && self.unbegun.peek(flow) == Some(&true)
+            && self.unbegun.get(flow) == Some(&true)
     }
 
     /// Whether the host would not have said this, because what it answers was dropped. Its port is open nevertheless.
     pub(super) fn would_not_say(&mut self, packet: &Packet, flow: &Flow) -> bool {
-        if self.unbegun.is_empty() {
-            return false;
-        }
+        let Some(answered) = self.unbegun.touch(flow) else { return false };
         let is_open = leaving(packet) == Leaving::Speech;
-        let Some(answered) = self.unbegun.get_mut(flow) else { return false };
         *answered |= is_open;
         if is_open {
-            self.ports.put(local_end(packet), true);
+            self.ports.put(End::behind(packet), true);
         }
         true
     }
@@ -238,7 +231,7 @@ impl Host {
     /// Learns from what arrives, whether it would have been dropped or not: at this host it was not.
     pub(super) fn hear(&mut self, packet: &Packet, flow: &Flow) {
         if packet.transport.protocol == IpProtocol::TCP
-            && let Some(connection) = self.connections.get_mut(flow)
+            && let Some(connection) = self.connections.touch(flow)
         {
             connection.hear(packet, self.now);
         }
@@ -248,7 +241,7 @@ impl Host {
     pub(super) fn say(&mut self, frame: &CapturedFrame<'_>, packet: &Packet, flow: &Flow) {
         self.seen = true;
         let leaving = leaving(packet);
-        if let Some(end) = refused_end(frame, packet) {
+        if let Some(end) = End::refused_by(frame, packet) {
             self.ports.put(end, false);
         }
         let is_tcp = packet.transport.protocol == IpProtocol::TCP;
@@ -256,21 +249,24 @@ impl Host {
             Leaving::Speech => {
                 let now = self.now;
                 self.speak_to(packet);
-                let connection = self.connections.get_or_insert_mut(*flow, || Connection::new(now));
+                let connection = self.connections.touch_or(*flow, || Connection::new(now));
                 if is_tcp && packet.transport.segment.flags.has(TcpFlags::SYN | TcpFlags::ACK) {
                     // Where both ask at once, both accept, and nobody listens.
                     if !connection.asks() {
-                        self.ports.put(local_end(packet), true);
+                        self.ports.put(End::behind(packet), true);
                     }
-                    self.listened.insert(Listener::of_outgoing(packet), now);
+                    if let Some(then) = self.listened.get_mut(Listener::of_outgoing(packet).place() as usize)
+                    {
+                        *then = now;
+                    }
                 }
                 if !is_tcp {
-                    self.ports.put(local_end(packet), true);
+                    self.ports.put(End::behind(packet), true);
                 }
                 connection.say(packet, now);
             }
             Leaving::Refusal(_) | Leaving::Other => {
-                if is_tcp && let Some(connection) = self.connections.get_mut(flow) {
+                if is_tcp && let Some(connection) = self.connections.touch(flow) {
                     connection.say(packet, self.now);
                 }
             }
@@ -289,7 +285,7 @@ impl Host {
         if packet.transport.protocol == IpProtocol::UDP {
             return if self.is_open(packet) { Socket::Listening } else { Socket::Absent };
         }
-        let connection = self.connections.peek(flow);
+        let connection = self.connections.get(flow);
         if connection.is_some_and(|connection| connection.exists(self.now)) {
             return Socket::Connected;
         }
@@ -305,8 +301,8 @@ impl Host {
 
     /// Whether the port that a packet is for was open when it answered last, or else will be when it does first.
     fn is_open(&self, packet: &Packet) -> bool {
-        let end = aimed_at(packet);
-        self.ports.peek(&end).copied().unwrap_or_else(|| self.foresight.will_open(end))
+        let end = End::aimed_at(packet);
+        self.ports.get(&end).copied().unwrap_or_else(|| self.foresight.will_open(end))
     }
 
     /// For whom a frame is. Which station the host is nobody says, but its addresses are known.
@@ -327,7 +323,7 @@ impl Host {
 
     /// When this side last spoke in a flow. What it goes on with was begun before.
     fn spoken(&self, flow: &Flow) -> Option<Nanos> {
-        match self.connections.peek(flow) {
+        match self.connections.get(flow) {
             Some(connection) => Some(connection.spoken),
             None if flow.protocol() == IpProtocol::TCP
                 && self.foresight.next(flow) == Some(Next::Carries) =>
@@ -350,7 +346,7 @@ impl Host {
 
     /// When a program was last seen listening there; 0 for never.
     fn listened_at(&self, listener: Listener) -> Nanos {
-        self.listened.get(&listener).copied().unwrap_or_default()
+        self.listened.get(listener.place() as usize).copied().unwrap_or_default()
     }
 
     /// Spends on one stray of this sender.
@@ -365,12 +361,12 @@ impl Host {
 
     fn spend(
         &self,
-        budgets: &RefCell<LruCache<Address, Budget>>,
+        budgets: &RefCell<Lately<Address, Budget>>,
         address: Address,
         spend: fn(Budget, Nanos) -> Option<Budget>,
     ) -> bool {
         let mut budgets = budgets.borrow_mut();
-        let budget = budgets.get_or_insert_mut(address, Budget::default);
+        let budget = budgets.touch_or(address, Budget::default);
         match spend(*budget, self.now) {
             Some(rest) => {
                 *budget = rest;
@@ -411,30 +407,4 @@ pub(super) fn spread_of_port(packet: &Packet) -> u64 {
 
 fn refused_place(spread: u64) -> usize {
     usize::try_from(spread % u64::from(REFUSED_PLACES)).unwrap_or_default()
-}
-
-/// A port of this host: address, protocol, number.
-pub(super) type End = (Address, u8, u16);
-
-/// The port of this host that a packet leaves from.
-pub(super) fn local_end(packet: &Packet) -> End {
-    (packet.source, packet.transport.protocol.0, packet.transport.ports.source.0)
-}
-
-/// The port of this host that a packet is for.
-fn aimed_at(packet: &Packet) -> End {
-    (packet.destination, packet.transport.protocol.0, packet.transport.ports.destination.0)
-}
-
-/// The port that a packet which leaves shows to be closed: by a reset, or by an ICMP error that quotes what came for it.
-pub(super) fn refused_end(frame: &CapturedFrame<'_>, packet: &Packet) -> Option<End> {
-    match leaving(packet) {
-        Leaving::Refusal(Refusal::ClosedPort) => Some(local_end(packet)),
-        Leaving::Refusal(Refusal::Unreachable) => {
-            let quoted = quote::flow(frame, packet)?;
-            let (address, port) = quoted.local();
-            Some((address, quoted.protocol().0, port.0))
-        }
-        Leaving::Refusal(Refusal::Stray | Refusal::Abort) | Leaving::Speech | Leaving::Other => None,
-    }
 }

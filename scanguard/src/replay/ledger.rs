@@ -5,9 +5,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::num::NonZeroUsize;
 
-use lru::LruCache;
+use foldhash::fast::RandomState;
 use scanguard_common::ban::Ban;
 use scanguard_common::cause::Cause;
 use scanguard_common::classify::signature::Label;
@@ -24,15 +23,15 @@ use scanguard_common::schema::{
 };
 use scanguard_common::time::{Nanos, Seconds};
 
+use super::lately::Lately;
 use super::local::Local;
 use crate::prefix::address;
 
 /// The seed of all hashes. Always the same, so that a capture is judged alike whenever it is replayed.
 pub(super) const SEED: u64 = 0x243f_6a88_85a3_08d3;
 
-const SOURCES: NonZeroUsize = NonZeroUsize::new(MAX_SOURCES as usize).expect("not zero");
-const NETWORKS: NonZeroUsize = NonZeroUsize::new(MAX_NETWORKS as usize).expect("not zero");
-const TARGETS: NonZeroUsize = NonZeroUsize::new(MAX_TARGETS as usize).expect("not zero");
+/// Bans, with room from the beginning for as many as there may be.
+type Bans = HashMap<Address, Ban, RandomState>;
 
 /// The evidence of a capture.
 pub(super) struct Ledger {
@@ -77,17 +76,17 @@ impl Ledger {
     /// An empty one. The addresses are those that are never banned.
     pub(super) fn new(judgement: Judgement, spared: [Local; 2]) -> Ledger {
         let tables = InMemory {
-            sources: LruCache::new(SOURCES),
+            sources: Lately::new(MAX_SOURCES),
             door: vec![Knock::default(); DOOR_PLACES as usize],
-            bans: HashMap::new(),
+            bans: room_for(MAX_BANS),
             spared,
             written: None,
-            targets: LruCache::new(TARGETS),
+            targets: Lately::new(MAX_TARGETS),
             past: VecDeque::new(),
         };
         let networks = NetworksInMemory {
-            records: LruCache::new(NETWORKS),
-            bans: HashMap::new(),
+            records: Lately::new(MAX_NETWORKS),
+            bans: room_for(MAX_NETWORK_BANS),
             peers: vec![Peer::default(); PEER_PLACES as usize],
         };
         Ledger { tables, networks, judgement }
@@ -134,7 +133,7 @@ impl Ledger {
             Verdict::Banned(seconds) => {
                 let source = contact.source;
                 // Who is banned for one contact has no record.
-                let record = self.tables.sources.peek(&source);
+                let record = self.tables.sources.get(&source);
                 let contacts = record.map_or([1, 1, 0], Source::contacts);
                 let mark = record.map_or(reason.mark, Source::label);
                 let entry = self.tables.written;
@@ -166,15 +165,19 @@ impl Ledger {
     }
 }
 
+fn room_for(bans: u32) -> Bans {
+    HashMap::with_capacity_and_hasher(bans as usize, RandomState::default())
+}
+
 struct InMemory {
-    sources: LruCache<Address, Source>,
+    sources: Lately<Address, Source>,
     door: Vec<Knock>,
     /// Nobody is pushed out.
-    bans: HashMap<Address, Ban>,
+    bans: Bans,
     spared: [Local; 2],
     /// What moved a score last.
     written: Option<Entry>,
-    targets: LruCache<Address, Target>,
+    targets: Lately<Address, Target>,
     /// Past windows in which shared scans were recognised: the latest.
     past: VecDeque<(Address, Target)>,
 }
@@ -185,12 +188,11 @@ impl Tables for InMemory {
     }
 
     fn source(&mut self, source: Address) -> Option<&mut Source> {
-        self.sources.get_mut(&source)
+        self.sources.touch(&source)
     }
 
     fn admit(&mut self, source: Address) -> Option<&mut Source> {
-        self.sources.put(source, Source::UNKNOWN);
-        self.sources.get_mut(&source)
+        self.sources.put(source, Source::UNKNOWN)
     }
 
     fn door(&mut self, spread: u64) -> Option<&mut Knock> {
@@ -221,20 +223,19 @@ impl Tables for InMemory {
 
 impl Targets for InMemory {
     fn failures(&mut self, source: Address) -> u16 {
-        self.sources.peek(&source).map_or(0, Source::failures)
+        self.sources.get(&source).map_or(0, Source::failures)
     }
 
     fn target(&mut self, destination: Address) -> Option<&mut Target> {
-        self.targets.get_mut(&destination)
+        self.targets.touch(&destination)
     }
 
     fn renew(&mut self, destination: Address) -> Option<&mut Target> {
-        self.targets.put(destination, Target::EMPTY);
-        self.targets.get_mut(&destination)
+        self.targets.put(destination, Target::EMPTY)
     }
 
     fn archive(&mut self, destination: Address) {
-        let Some(target) = self.targets.peek(&destination) else { return };
+        let Some(target) = self.targets.get(&destination) else { return };
         if self.past.len() == MAX_INCIDENTS as usize {
             self.past.pop_front();
         }
@@ -244,8 +245,8 @@ impl Targets for InMemory {
 
 /// What is known of networks.
 struct NetworksInMemory {
-    records: LruCache<Address, Network>,
-    bans: HashMap<Address, Ban>,
+    records: Lately<Address, Network>,
+    bans: Bans,
     peers: Vec<Peer>,
 }
 
@@ -261,7 +262,7 @@ fn place_of_peer(network: Address) -> usize {
 
 impl Networks for NetworksInMemory {
     fn record(&mut self, network: Address) -> Option<&mut Network> {
-        Some(self.records.get_or_insert_mut(network, || Network::QUIET))
+        Some(self.records.touch_or(network, || Network::QUIET))
     }
 
     fn has_peer(&mut self, network: Address, now: Seconds) -> bool {

@@ -1,11 +1,13 @@
 //! What would have been done with the frames of a capture.
 
-use std::collections::{BTreeMap, HashMap};
+mod counts;
+mod sources;
+
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::count::Tally;
-use scanguard_common::key::Address;
 use scanguard_common::parse::Packet;
 use scanguard_common::time::Nanos;
 
@@ -13,11 +15,15 @@ use super::kernel::Judged;
 use super::ledger::{Banned, Came};
 use crate::incident::Incident;
 use crate::prefix;
+pub(crate) use counts::Counts;
+pub(crate) use sources::Source;
+use sources::Sources;
 
 /// All that is told of a replay, in memory that does not grow with the capture.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    tallies: BTreeMap<Cause, Tally>,
+    /// By the indexes of causes, as far as there were any.
+    tallies: Vec<Tally>,
     /// What left and was let go.
     pub(crate) left: Tally,
     /// Answers to packets that would have been dropped: nobody would have given them.
@@ -26,9 +32,7 @@ pub(crate) struct Report {
     pub(crate) within: u64,
     /// When the first and the last frame were captured.
     pub(crate) span: Option<(Nanos, Nanos)>,
-    sources: HashMap<Address, Source>,
-    /// Drops of sources that there was no room for: those that sent the least.
-    pub(crate) others: u64,
+    sources: Sources,
     bans: Vec<Banned>,
     /// Bans that there was no room to list.
     pub(crate) other_bans: u64,
@@ -47,19 +51,6 @@ pub(crate) struct Report {
     pub(crate) kernel: Option<Judged>,
 }
 
-/// What was dropped of one source.
-#[derive(Clone, Debug)]
-pub(crate) struct Source {
-    /// Its address; over IPv6 that of its /64.
-    pub(crate) address: IpAddr,
-    /// How many packets, its own and those that were meant for it.
-    pub(crate) dropped: u64,
-    /// How many for which cause.
-    pub(crate) causes: BTreeMap<Cause, u64>,
-    /// When the first and the last were dropped.
-    pub(crate) span: (Nanos, Nanos),
-}
-
 /// A conversation by its ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Conversation {
@@ -73,13 +64,11 @@ pub(crate) struct Conversation {
 #[derive(Clone, Debug)]
 pub(crate) struct Loss {
     /// How many packets for which cause.
-    pub(crate) causes: BTreeMap<Cause, u64>,
+    pub(crate) causes: Counts,
     /// When the first was lost.
     pub(crate) since: Nanos,
 }
 
-/// How many sources are kept apart.
-const SOURCES: usize = 1 << 16;
 /// How many bans are listed.
 const BANS: usize = 1 << 16;
 /// How many conversations that lost something are kept apart.
@@ -94,8 +83,13 @@ impl Report {
 
     /// Counts a frame at the first door.
     pub(super) fn count_incoming(&mut self, cause: Cause, bytes: usize) {
-        let tally = self.tallies.entry(cause).or_default();
-        *tally = tally.plus(bytes as u64);
+        let index = usize::from(cause.index());
+        if self.tallies.len() <= index {
+            self.tallies.resize(index + 1, Tally::default());
+        }
+        if let Some(tally) = self.tallies.get_mut(index) {
+            *tally = tally.plus(bytes as u64);
+        }
     }
 
     /// Counts a frame at the second door, which counts by cause only what it keeps.
@@ -109,19 +103,7 @@ impl Report {
     /// Notes a drop against the sender of a packet: of one that arrived, or of one that is the mirror image of what was
     /// kept from it.
     pub(super) fn drop_of(&mut self, packet: &Packet, cause: Cause, now: Nanos) {
-        let sender = packet.sender();
-        if self.sources.len() >= SOURCES && !self.sources.contains_key(&sender) {
-            self.forget_the_quiet();
-        }
-        let source = self.sources.entry(sender).or_insert_with(|| Source {
-            address: prefix::address(sender.bytes()),
-            dropped: 0,
-            causes: BTreeMap::new(),
-            span: (now, now),
-        });
-        source.dropped += 1;
-        source.span.1 = now;
-        *source.causes.entry(cause).or_default() += 1;
+        self.sources.drop_of(packet, cause, now);
     }
 
     /// Notes what came of a contact.
@@ -129,7 +111,13 @@ impl Report {
         match came {
             Came::Nothing => {}
             Came::Full => self.unbanned += 1,
-            Came::Banned(ban) if self.bans.len() < BANS => self.bans.push(ban),
+            Came::Banned(ban) if self.bans.len() < BANS => {
+                if self.bans.is_empty() {
+                    // It is never moved, which would take half as much again.
+                    self.bans.reserve_exact(BANS);
+                }
+                self.bans.push(ban);
+            }
             Came::Banned(_) => self.other_bans += 1,
         }
     }
@@ -151,13 +139,17 @@ impl Report {
             return;
         }
         let loss =
-            self.losses.entry(conversation).or_insert_with(|| Loss { causes: BTreeMap::new(), since: now });
-        *loss.causes.entry(cause).or_default() += 1;
+            self.losses.entry(conversation).or_insert_with(|| Loss { causes: Counts::default(), since: now });
+        loss.causes.add(cause);
     }
 
     /// What was counted for each cause that there was.
     pub(crate) fn tallies(&self) -> impl Iterator<Item = (Cause, Tally)> + '_ {
-        self.tallies.iter().map(|(cause, tally)| (*cause, *tally))
+        let all = Cause::ALL.iter().filter_map(|cause| {
+            let tally = self.tallies.get(usize::from(cause.index()))?;
+            Some((*cause, *tally))
+        });
+        all.filter(|(_, tally)| tally.packets() > 0)
     }
 
     /// All that ended so, but for what left.
@@ -174,9 +166,12 @@ impl Report {
 
     /// Sources of which something was dropped: the loudest first.
     pub(crate) fn sources(&self) -> Vec<&Source> {
-        let mut sources: Vec<_> = self.sources.values().collect();
-        sources.sort_by_key(|source| (u64::MAX - source.dropped, source.address));
-        sources
+        self.sources.by_loudness()
+    }
+
+    /// Drops of sources that there was no room for: those that sent the least.
+    pub(crate) fn other_drops(&self) -> u64 {
+        self.sources.others
     }
 
     /// Conversations that lost something: the first first.
@@ -184,24 +179,6 @@ impl Report {
         let mut losses: Vec<_> = self.losses.iter().collect();
         losses.sort_by_key(|(conversation, loss)| (loss.since, **conversation));
         losses
-    }
-
-    /// Makes room for sources by counting the quieter half together: a flood of forged addresses, each of which sends
-    /// little, does not hide who sends much.
-    fn forget_the_quiet(&mut self) {
-        let mut counts: Vec<u64> = self.sources.values().map(|source| source.dropped).collect();
-        let (_, median, _) = counts.select_nth_unstable(SOURCES / 2);
-        let (limit, mut spare) = (*median, SOURCES / 2);
-        let others = &mut self.others;
-        self.sources.retain(|_, source| {
-            let keep = source.dropped > limit || (source.dropped == limit && spare > 0);
-            if keep {
-                spare = spare.saturating_sub(1);
-            } else {
-                *others += source.dropped;
-            }
-            keep
-        });
     }
 }
 
@@ -250,29 +227,5 @@ pub(crate) fn example() -> Report {
 pub(crate) fn crowd(report: &mut Report, sources: u8) {
     for source in 0..sources {
         report.drop_of(&packet_from([198, 51, 100, source]), Cause::TcpSynFin, Nanos(1));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flood_of_forged_sources_does_not_hide_a_scanner() {
-        let mut report = Report::default();
-        let (room, scanner) = (u32::try_from(SOURCES).expect("few"), [192, 0, 2, 7]);
-        let forged = 3 * room;
-        for number in 0..forged {
-            report.drop_of(&packet_from((0x0b00_0000 + number).to_be_bytes()), Cause::ClosedPort, Nanos(1));
-            if number % 1_000 == 0 {
-                report.drop_of(&packet_from(scanner), Cause::ClosedPort, Nanos(1));
-            }
-        }
-        assert!(report.sources.len() <= SOURCES);
-        let sources = report.sources();
-        let first = sources.first().expect("a source");
-        assert_eq!((first.address.to_string().as_str(), first.dropped), ("192.0.2.7", 197));
-        let listed: u64 = sources.iter().map(|source| source.dropped).sum();
-        assert_eq!(listed + report.others, u64::from(forged) + 197, "every drop is counted once");
     }
 }

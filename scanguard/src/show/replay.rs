@@ -1,8 +1,8 @@
 //! What a replay showed.
 
-use std::collections::BTreeMap;
+mod line;
+
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use scanguard_common::cause::{Action, Cause};
@@ -10,17 +10,17 @@ use scanguard_common::classify::signature::Signature;
 use scanguard_common::count::Tally;
 use scanguard_common::evidence::Weights;
 use scanguard_common::time::{Nanos, Seconds};
-use serde::Serialize;
 
 use super::event::with_port;
-use super::incidents::{Incidents, Scan};
+use super::incidents::Incidents;
 use super::stats::action_name;
 use super::table::{Side, Table};
 use super::{Show, json_line};
 use crate::clock::rfc3339;
 use crate::prefix;
 use crate::replay::ledger::Banned;
-use crate::replay::report::{Conversation, Loss, Report, Source};
+use crate::replay::report::{Conversation, Counts, Loss, Report, Source};
+use line::Line;
 
 impl Show for Report {
     fn table(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -179,12 +179,12 @@ fn sentences(report: &Report) -> Vec<String> {
     });
     let mut sentences =
         vec![format!("packets: {}{span}; {} left the host", report.packets(), report.left.packets())];
-    let lost: u64 = report.losses().iter().flat_map(|(_, loss)| loss.causes.values()).sum::<u64>();
+    let lost: u64 = report.losses().iter().map(|(_, loss)| loss.causes.all()).sum();
     sentences.push(match lost + report.other_losses {
         0 => "conversations would have lost nothing".to_owned(),
         lost => format!("conversations would have lost {lost} packets"),
     });
-    let banned: u64 = report.losses().iter().filter_map(|(_, loss)| loss.causes.get(&Cause::Banned)).sum();
+    let banned: u64 = report.losses().iter().map(|(_, loss)| loss.causes.of(Cause::Banned)).sum();
     let mut count = |number: u64, what: &str| {
         if number > 0 {
             sentences.push(format!("{number} {what}"));
@@ -195,7 +195,7 @@ fn sentences(report: &Report) -> Vec<String> {
     count(banned, "of these losses were of sources that were banned, which begin nothing any more");
     count(more(report.bans().len()), "bans more; --json lists them");
     count(more(report.losses().len()), "conversations more would have lost something; --json lists them");
-    count(report.others, "drops more were of sources that sent too little to be listed");
+    count(report.other_drops(), "drops more were of sources that sent too little to be listed");
     count(report.other_bans, "bans more for which the list has no room");
     count(report.unbanned, "sources more would have been banned, had the table of bans had room");
     count(report.other_losses, "losses more were of conversations for which the list has no room");
@@ -214,137 +214,17 @@ fn sentences(report: &Report) -> Vec<String> {
     sentences
 }
 
-fn by_cause(causes: &BTreeMap<Cause, u64>) -> String {
-    causes.iter().map(|(cause, count)| format!("{} {count}", cause.name())).collect::<Vec<_>>().join(", ")
+fn by_cause(causes: &Counts) -> String {
+    causes
+        .sorted()
+        .iter()
+        .map(|(cause, count)| format!("{} {count}", cause.name()))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn time(nanos: Nanos) -> String {
     rfc3339(SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos.0))
-}
-
-#[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-enum Line {
-    Cause {
-        cause: &'static str,
-        action: &'static str,
-        packets: u64,
-        bytes: u64,
-    },
-    Total {
-        action: &'static str,
-        packets: u64,
-        bytes: u64,
-    },
-    Source {
-        source: IpAddr,
-        dropped: u64,
-        causes: BTreeMap<&'static str, u64>,
-        first: String,
-        last: String,
-    },
-    Ban {
-        source: IpAddr,
-        since: String,
-        seconds: u32,
-        contact: &'static str,
-        cause: &'static str,
-        tool: Option<&'static str>,
-        contacts: u16,
-        failed: u16,
-        answered: u16,
-        score: f64,
-    },
-    Incident(Scan),
-    Loss {
-        remote: IpAddr,
-        remote_port: u16,
-        local: IpAddr,
-        local_port: u16,
-        since: String,
-        causes: BTreeMap<&'static str, u64>,
-    },
-    Capture {
-        packets: u64,
-        left: u64,
-        unasked: u64,
-        within: u64,
-        unsupported: u64,
-        other_drops: u64,
-        other_bans: u64,
-        unbanned: u64,
-        other_losses: u64,
-        first: Option<String>,
-        last: Option<String>,
-        kernel_alike: Option<u64>,
-        kernel_unshown: Option<u64>,
-    },
-}
-
-impl Line {
-    fn cause(cause: Cause, tally: Tally) -> Line {
-        let (packets, bytes) = (tally.packets(), tally.bytes());
-        Line::Cause { cause: cause.name(), action: action_name(cause.action()), packets, bytes }
-    }
-
-    fn total(action: Action, tally: Tally) -> Line {
-        Line::Total { action: action_name(action), packets: tally.packets(), bytes: tally.bytes() }
-    }
-
-    fn source(source: &Source) -> Line {
-        let (first, last) = source.span;
-        Line::Source {
-            source: source.address,
-            dropped: source.dropped,
-            causes: named(&source.causes),
-            first: time(first),
-            last: time(last),
-        }
-    }
-
-    fn ban(ban: &Banned) -> Line {
-        let [contacts, failed, answered] = ban.contacts;
-        Line::Ban {
-            source: prefix::address(ban.source.bytes()),
-            since: time(ban.at),
-            seconds: ban.seconds,
-            contact: ban.kind.name(),
-            cause: ban.cause.name(),
-            tool: ban.mark.signature().map(Signature::name),
-            contacts,
-            failed,
-            answered,
-            score: score(ban),
-        }
-    }
-
-    fn loss(conversation: &Conversation, loss: &Loss) -> Line {
-        let Conversation { remote: (remote, remote_port), local: (local, local_port) } = *conversation;
-        let (since, causes) = (time(loss.since), named(&loss.causes));
-        Line::Loss { remote, remote_port, local, local_port, since, causes }
-    }
-
-    fn capture(report: &Report) -> Line {
-        Line::Capture {
-            packets: report.packets(),
-            left: report.left.packets(),
-            unasked: report.unasked,
-            within: report.within,
-            unsupported: report.unsupported,
-            other_drops: report.others,
-            other_bans: report.other_bans,
-            unbanned: report.unbanned,
-            other_losses: report.other_losses,
-            first: report.span.map(|(first, _)| time(first)),
-            last: report.span.map(|(_, last)| time(last)),
-            kernel_alike: report.kernel.map(|kernel| kernel.alike),
-            kernel_unshown: report.kernel.map(|kernel| kernel.unshown),
-        }
-    }
-}
-
-fn named(causes: &BTreeMap<Cause, u64>) -> BTreeMap<&'static str, u64> {
-    causes.iter().map(|(cause, count)| (cause.name(), *count)).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 
-use lru::LruCache;
 use scanguard_common::flow::{Destination, Socket};
 use scanguard_common::key::Address;
 use scanguard_common::parse::Packet;
@@ -12,6 +11,7 @@ use scanguard_common::speech::{Flow, Listener};
 use scanguard_common::stray::Budget;
 
 use super::super::kernel::Scene;
+use super::super::lately::Lately;
 use super::Host;
 use crate::capture::CapturedFrame;
 
@@ -38,8 +38,8 @@ impl Host {
         let sender = packet.map_or(Address::v4([0; 4]), Packet::sender);
         let listener = packet.map_or(Listener::at(Family::V4, Port(0)), Listener::of_incoming);
         let asked = packet.filter(|packet| has_sockets(packet.transport.protocol));
-        let whole_at = |budgets: &RefCell<LruCache<Address, Budget>>| {
-            budgets.borrow().peek(&sender).map(|budget| bits(*budget))
+        let whole_at = |budgets: &RefCell<Lately<Address, Budget>>| {
+            budgets.borrow().get(&sender).map(|budget| bits(*budget))
         };
         Scene {
             number: self.foresight.present(),

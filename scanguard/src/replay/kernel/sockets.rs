@@ -3,11 +3,10 @@
 //! A connection to somewhere that does not exist is made by `TCP_REPAIR`: the kernel then takes it for established
 //! without sending anything, and forgets it without a word when it is closed.
 
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
-use lru::LruCache;
 use nix::sys::socket::sockopt::{ReuseAddr, TcpRepair};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockProtocol, SockType, SockaddrStorage, bind, connect, listen,
@@ -19,24 +18,25 @@ use scanguard_common::parse::Packet;
 use scanguard_common::parse::network::{Family, IpProtocol};
 use scanguard_common::speech::Flow;
 
+use super::super::lately::Lately;
 use super::ground::LOOPBACK;
 use crate::prefix;
 
 /// Those that are open now. A process may have a thousand files open, unless its limit was raised.
 pub(super) struct Sockets {
-    connections: LruCache<Flow, OwnedFd>,
-    listeners: LruCache<u16, OwnedFd>,
-    bound: LruCache<u16, OwnedFd>,
+    connections: Lately<Flow, OwnedFd>,
+    listeners: Lately<u16, OwnedFd>,
+    bound: Lately<u16, OwnedFd>,
 }
 
-const AT_ONCE: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+const AT_ONCE: u32 = 256;
 
 impl Default for Sockets {
     fn default() -> Sockets {
         Sockets {
-            connections: LruCache::new(AT_ONCE),
-            listeners: LruCache::new(AT_ONCE),
-            bound: LruCache::new(AT_ONCE),
+            connections: Lately::new(AT_ONCE),
+            listeners: Lately::new(AT_ONCE),
+            bound: Lately::new(AT_ONCE),
         }
     }
 }
@@ -51,17 +51,19 @@ impl Sockets {
         }
         let (flow, port) = (Flow::of_incoming(packet), packet.transport.ports.destination.0);
         if wanted != Socket::Connected {
-            self.connections.pop(&flow);
+            self.connections.remove(&flow);
         }
         match wanted {
             Socket::Connected => {
-                self.connections.get(&flow).is_some() || keep(&mut self.connections, flow, connection(packet))
+                self.connections.touch(&flow).is_some()
+                    || keep(&mut self.connections, flow, connection(packet))
             }
             Socket::Listening => {
-                self.listeners.get(&port).is_some() || keep(&mut self.listeners, port, listener(packet, port))
+                self.listeners.touch(&port).is_some()
+                    || keep(&mut self.listeners, port, listener(packet, port))
             }
             Socket::Absent => {
-                self.listeners.pop(&port);
+                self.listeners.remove(&port);
                 true
             }
             Socket::CompletesCookie => false, // the kernel alone makes cookies
@@ -73,10 +75,10 @@ impl Sockets {
         let port = packet.transport.ports.destination.0;
         match wanted {
             Socket::Listening => {
-                self.bound.get(&port).is_some() || keep(&mut self.bound, port, bound(packet, port))
+                self.bound.touch(&port).is_some() || keep(&mut self.bound, port, bound(packet, port))
             }
             Socket::Absent => {
-                self.bound.pop(&port);
+                self.bound.remove(&port);
                 true
             }
             Socket::Connected | Socket::CompletesCookie => false,
@@ -84,11 +86,7 @@ impl Sockets {
     }
 }
 
-fn keep<K: std::hash::Hash + Eq>(
-    cache: &mut LruCache<K, OwnedFd>,
-    key: K,
-    made: nix::Result<OwnedFd>,
-) -> bool {
+fn keep<K: Copy + Eq + Hash>(cache: &mut Lately<K, OwnedFd>, key: K, made: nix::Result<OwnedFd>) -> bool {
     match made {
         Ok(socket) => {
             cache.put(key, socket);
