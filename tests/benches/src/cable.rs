@@ -85,12 +85,18 @@ impl Cable {
     /// How many segments got as far as the guarded host's TCP.
     pub(crate) fn segments(&self) -> Result<u64> {
         let text = self.lab.guarded.within(|| fs::read_to_string("/proc/thread-self/net/snmp"))?;
-        let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
-        let (names, values) = lines.next().zip(lines.next()).context("the kernel counts no segments")?;
-        let mut fields = names.split(' ').zip(values.split(' '));
-        let (_, segments) = fields.find(|(name, _)| *name == "InSegs").context("no InSegs")?;
-        Ok(segments.parse()?)
+        counted(&text, "Tcp", "InSegs")
     }
+}
+
+/// What the kernel has counted by this name: each group has a line of names and then one of values.
+pub(crate) fn counted(text: &str, group: &str, name: &str) -> Result<u64> {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(group)?.strip_prefix(": "));
+    let (names, values) = lines.next().zip(lines.next()).with_context(|| format!("no {group} is counted"))?;
+    let mut fields = names.split(' ').zip(values.split(' '));
+    let (_, value) =
+        fields.find(|(field, _)| *field == name).with_context(|| format!("no {name} is counted"))?;
+    Ok(value.parse()?)
 }
 
 /// The threads by which interfaces of this name receive, in any namespace.

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use scanguard_harness::{GUARDED_V4, Host, OUTSIDE_V4, Process};
 use serde_json::Value;
 
+use super::ports::{self, Ports};
 use crate::cable::Cable;
 use crate::machine::{RECEIVER, SENDER};
 use crate::row::Unit;
@@ -63,6 +64,7 @@ impl Servers {
     /// Starts them, and returns when they serve.
     pub(super) fn start(cable: &Cable) -> Result<Servers> {
         let (guarded, outside) = (&cable.lab.guarded, &cable.lab.outside);
+        ports::use_again(outside)?;
         let folders = [Folder::make("guarded")?, Folder::make("outside")?];
         let [inner, outer] = &folders;
         let processes = vec![
@@ -89,7 +91,11 @@ impl Servers {
             Load::StreamOut => stream(outside, " --reverse"),
             Load::PagesIn => pages(outside, SENDER, GUARDED_V4.to_string(), &[]),
             Load::ConnectionsIn => {
-                pages(outside, SENDER, GUARDED_V4.to_string(), &["--header", "Connection: close"])
+                let before = Ports::of(outside)?;
+                let rate =
+                    pages(outside, SENDER, GUARDED_V4.to_string(), &["--header", "Connection: close"])?;
+                before.check(Ports::of(outside)?)?;
+                Ok(rate)
             }
             Load::PagesOut => pages(guarded, RECEIVER, OUTSIDE_V4.to_string(), &[]),
         }
