@@ -22,7 +22,7 @@ use self::capture::{PROBES_IN_A_ROUND, ROUND, write};
 /// How the benchmark is called.
 pub const NAME: &str = "replay";
 
-/// How long the captures are, in packets: the second is long enough to fill all tables of a replay, the third is twice
+/// How long the captures are, in packets: the second is long enough to fill most tables of a replay, the third is twice
 /// as long.
 const LENGTHS: [u64; 3] = [1_000_000, 5_000_000, 10_000_000];
 
@@ -70,9 +70,10 @@ pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
     let about = format!(
         "A capture that was made for it, replayed by a release build: packets in a second of processor time, its start \
          and its report included. In {ROUND} packets a client opens a connection, asks twice and closes it, another asks \
-         by UDP, and a scanner tries two closed ports; none of them comes again. Memory is what was resident at most; \
-         what a replay remembers is bounded, and 5 000 000 packets are enough to fill all of it. The long captures are \
-         replayed once for every {SELDOM} times of the short one."
+         by UDP, and a scanner tries two closed ports; none of them comes again. Memory is what was resident at most. \
+         What a replay remembers is bounded: 5 000 000 packets fill its tables of flows, ports and budgets and of what \
+         is told of sources; those of evidence and bans still fill, as far as the 65 536 entries that each has room \
+         for. The long captures are replayed once for every {SELDOM} times of the short one."
     );
     Ok(Section { name: NAME, about, rows, notes: Vec::new() })
 }
