@@ -136,8 +136,8 @@ pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
         "What legitimate clients get in a second over a veth without offloads, clients on one processor, servers and the \
          receiving thread on another; that thread goes before the servers, as what a driver has to do goes before \
          processes. *In* is from the outside host to the guarded one, *out* the other way; with new \
-         connections each request has a connection of its own. A flood has {FLOOD} packets a second, and what it is \
-         compared to is a program that drops exactly the flood."
+         connections each request has a connection of its own, and clients use a port again a second after it was \
+         used. A flood has {FLOOD} packets a second, and what it is compared to is a program that drops exactly the flood."
     );
     Ok(Section { name: NAME, about, rows, notes: Vec::new() })
 }
