@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
-use std::thread;
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -21,6 +21,8 @@ use crate::scans::services;
 
 const QUIET: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(3);
+/// By then nothing is recalled any more that was decided before.
+const MORE_THAN_A_MOMENT: Duration = Duration::from_millis(1200);
 /// An IP protocol that nobody speaks (RFC 3692).
 const EXPERIMENTAL: u8 = 253;
 /// A UDP port where nothing is bound.
@@ -170,12 +172,18 @@ fn clients_of_a_service_that_was_just_stopped_are_refused_and_not_left_waiting()
         Conversation::open(&lab.outside, (target, 8080))?.exchange("hello")?;
         drop(service);
         let again = SocketAddr::from((target, 8080));
-        match lab.outside.within(|| TcpStream::connect_timeout(&again, PATIENCE)) {
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
-            other => bail!("{target}: a stopped service ends in {other:?}"),
+        // At once, while it is remembered that somebody listened a moment ago, and when that is forgotten.
+        for pause in [Duration::ZERO, MORE_THAN_A_MOMENT] {
+            sleep(pause);
+            match lab.outside.within(|| TcpStream::connect_timeout(&again, PATIENCE)) {
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+                other => bail!("{target}: after {pause:?} a stopped service ends in {other:?}"),
+            }
         }
     }
-    ensure!(guard.counts()?.packets(Cause::RecentPort) == 2, "{:?}", guard.counts()?);
+    let counts = guard.counts()?;
+    let [recent, new] = [Cause::RecentPort, Cause::NewConnection].map(|cause| counts.packets(cause));
+    ensure!(recent >= 2 && recent + new == 6, "{counts:?}");
     Ok(())
 }
 
