@@ -17,7 +17,7 @@ use crate::programs::{Judging, List, Programs, Strangers};
 use crate::row::{Goal, Judged, Row, Section, Unit};
 use crate::sample::Pairs;
 
-pub(crate) use list::{Path, Sender, Shape, list};
+pub(crate) use list::{Path, Refuses, Sender, Shape, list};
 
 /// How the benchmark is called.
 pub const NAME: &str = "paths";
@@ -74,10 +74,10 @@ struct Benches<'a> {
 
 impl<'a> Benches<'a> {
     fn of(&mut self, path: &Path) -> &mut Bench<'a> {
-        match path.cause {
-            Some(Cause::Banned) => &mut self.banning,
-            Some(Cause::Denied) => &mut self.denying,
-            _ => &mut self.plain,
+        match path.host {
+            Refuses::Nobody => &mut self.plain,
+            Refuses::Scanner => &mut self.banning,
+            Refuses::Denied => &mut self.denying,
         }
     }
 }

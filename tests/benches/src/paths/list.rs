@@ -65,6 +65,17 @@ pub(crate) enum Sender {
     Denied,
 }
 
+/// Whom the host refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refuses {
+    /// Nobody.
+    Nobody,
+    /// A source that scanned.
+    Scanner,
+    /// A source that the operator banned.
+    Denied,
+}
+
 /// A frame, and the path that it is to go.
 #[derive(Debug)]
 pub(crate) struct Path {
@@ -73,6 +84,7 @@ pub(crate) struct Path {
     /// For which cause it is counted, if it is.
     pub(crate) cause: Option<Cause>,
     pub(crate) sender: Sender,
+    pub(crate) host: Refuses,
     pub(crate) goal: (Judged, Goal),
     build: fn(Ip, End, End) -> Vec<u8>,
     ends: (End, End),
@@ -137,6 +149,7 @@ struct Template {
     what: &'static str,
     cause: Option<Cause>,
     sender: Sender,
+    host: Refuses,
     goal: (Judged, Goal),
     build: fn(Ip, End, End) -> Vec<u8>,
 }
@@ -145,11 +158,12 @@ const fn times(limit: f64) -> (Judged, Goal) {
     (Judged::Ratio, Goal::AtMost(limit))
 }
 
-const TEMPLATES: [Template; 9] = [
+const TEMPLATES: [Template; 10] = [
     Template {
         what: "impossible-flag probe",
         cause: Some(Cause::TcpXmas),
         sender: Sender::Client,
+        host: Refuses::Nobody,
         goal: times(1.4),
         build: |ip, _, _| ip.tcp(40_000, CLOSED).flags("FPU").build(),
     },
@@ -157,6 +171,7 @@ const TEMPLATES: [Template; 9] = [
         what: "data segment of an established, known flow",
         cause: Some(Cause::InConnection),
         sender: Sender::Client,
+        host: Refuses::Nobody,
         goal: times(1.9),
         build: |ip, outside, guarded| ip.tcp(outside.1, guarded.1).flags("PA").ack(1).payload(&DATA).build(),
     },
@@ -164,6 +179,7 @@ const TEMPLATES: [Template; 9] = [
         what: "packet of a banned source",
         cause: Some(Cause::Banned),
         sender: Sender::Banned,
+        host: Refuses::Scanner,
         goal: times(3.0),
         build: |ip, _, _| ip.tcp(40_000, OPEN).flags("S").linux_options().build(),
     },
@@ -171,6 +187,7 @@ const TEMPLATES: [Template; 9] = [
         what: "packet of a source that the operator banned",
         cause: Some(Cause::Denied),
         sender: Sender::Denied,
+        host: Refuses::Denied,
         goal: times(3.0),
         build: |ip, _, _| ip.tcp(40_000, OPEN).flags("S").linux_options().build(),
     },
@@ -178,6 +195,15 @@ const TEMPLATES: [Template; 9] = [
         what: "first SYN to an open port",
         cause: Some(Cause::NewConnection),
         sender: Sender::Stranger,
+        host: Refuses::Nobody,
+        goal: times(8.0),
+        build: |ip, _, _| ip.tcp(40_000, OPEN).flags("S").linux_options().build(),
+    },
+    Template {
+        what: "first SYN to an open port, where a scanner is banned",
+        cause: Some(Cause::NewConnection),
+        sender: Sender::Stranger,
+        host: Refuses::Scanner,
         goal: times(8.0),
         build: |ip, _, _| ip.tcp(40_000, OPEN).flags("S").linux_options().build(),
     },
@@ -185,6 +211,7 @@ const TEMPLATES: [Template; 9] = [
         what: "first SYN to a closed port, new source, evidence recorded",
         cause: Some(Cause::ClosedPort),
         sender: Sender::Stranger,
+        host: Refuses::Nobody,
         goal: times(16.0),
         build: |ip, _, _| ip.tcp(40_000, CLOSED).flags("S").linux_options().build(),
     },
@@ -192,6 +219,7 @@ const TEMPLATES: [Template; 9] = [
         what: "first SYN to a closed port, one of a crowd",
         cause: Some(Cause::ClosedPort),
         sender: Sender::OneOfACrowd,
+        host: Refuses::Nobody,
         goal: (Judged::Ratio, Goal::None),
         build: |ip, _, _| ip.tcp(40_000, CLOSED).flags("S").linux_options().build(),
     },
@@ -199,6 +227,7 @@ const TEMPLATES: [Template; 9] = [
         what: "UDP datagram to a bound socket, known",
         cause: Some(Cause::Udp),
         sender: Sender::Client,
+        host: Refuses::Nobody,
         goal: times(1.9),
         build: |ip, _, _| ip.udp(40_000, BOUND).payload(&DATA).build(),
     },
@@ -206,6 +235,7 @@ const TEMPLATES: [Template; 9] = [
         what: "egress, bulk data of a known flow",
         cause: None,
         sender: Sender::Client,
+        host: Refuses::Nobody,
         goal: (Judged::Difference, Goal::AtMost(15.0)),
         build: |ip, outside, guarded| ip.tcp(outside.1, guarded.1).flags("PA").ack(1).payload(&DATA).build(),
     },
@@ -233,6 +263,7 @@ pub(crate) fn list(ground: &Ground) -> Result<Vec<Path>> {
             shape,
             cause: template.cause,
             sender: template.sender,
+            host: template.host,
             goal: template.goal,
             build: template.build,
             ends,
