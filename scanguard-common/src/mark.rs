@@ -55,22 +55,16 @@ pub trait Traces {
 
 /// Looks for the mark of a tool in a packet that [`knocks`].
 pub fn find<F: Frame + ?Sized, T: Traces>(frame: &F, packet: &Packet, traces: &mut T) -> Label {
-    if is_a_stacks(frame, packet) {
-        return Label::NONE;
-    }
     let alone = alone(frame, packet, traces);
     if alone.is_certain() { alone } else { alone.or(together(frame, packet, traces)) }
 }
 
-/// Whether a packet is as a stack writes it: then nobody need look for more.
+/// What a packet shows by itself: nothing, if it is as a stack writes it.
 #[inline(always)] // one frame on the BPF stack less than a call
-pub fn is_a_stacks<F: Frame + ?Sized>(frame: &F, packet: &Packet) -> bool {
-    stack::wrote_packet(frame, packet)
-}
-
-/// What a packet shows by itself.
-#[inline(always)] // as above
 pub fn alone<F: Frame + ?Sized, T: Traces>(frame: &F, packet: &Packet, traces: &mut T) -> Label {
+    if stack::wrote_packet(frame, packet) {
+        return Label::NONE;
+    }
     look(frame, packet, &Traits::read(frame, packet), traces).into()
 }
 

@@ -19,16 +19,9 @@ pub(crate) fn find(ctx: &XdpContext, cause: Cause) -> Label {
     if !mark::knocks(cause) {
         return Label::NONE;
     }
-    let alone = scanguard_mark(ctx.ctx);
-    if alone == A_STACKS {
-        return Label::NONE;
-    }
-    let alone = label(alone);
+    let alone = label(scanguard_mark(ctx.ctx));
     if alone.is_certain() { alone } else { alone.or(label(scanguard_marks(ctx.ctx))) }
 }
-
-/// More than the number of any label.
-const A_STACKS: u32 = 1 << 8;
 
 fn label(number: u32) -> Label {
     let [number, ..] = number.to_le_bytes();
@@ -40,9 +33,6 @@ fn label(number: u32) -> Label {
 extern "C" fn scanguard_mark(ctx: *mut xdp_md) -> u32 {
     let Some(packet) = aside::get(Door::In) else { return 0 };
     let frame = PacketMemory::incoming(&XdpContext::new(ctx));
-    if mark::is_a_stacks(&frame, packet) {
-        return A_STACKS;
-    }
     mark::alone(&frame, packet, &mut Kept).number().into()
 }
 
