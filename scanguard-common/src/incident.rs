@@ -99,10 +99,11 @@ impl Target {
         let [ports, sources] = &mut self.taken;
         if self.ports.enter(port) {
             *ports = ports.saturating_add(1);
-            if attempt.port != 0 {
-                self.lowest = self.lowest.min(attempt.port);
-                self.highest = self.highest.max(attempt.port);
-            }
+        }
+        // Also of a port that shares its place with another.
+        if attempt.port != 0 {
+            self.lowest = self.lowest.min(attempt.port);
+            self.highest = self.highest.max(attempt.port);
         }
         if self.sources.enter(spread(attempt.source, seed)) {
             *sources = sources.saturating_add(1);

@@ -1,6 +1,6 @@
 //! TCP (RFC 9293 §3.1), UDP (RFC 768), ICMP (RFC 792), ICMPv6 (RFC 4443) and SCTP (RFC 9260 §3).
 
-use super::network::{Fragment, IpProtocol, Network};
+use super::network::{Fragment, IpProtocol, Network, unbounded};
 use crate::cause::Cause;
 use crate::classify::flags::TcpFlags;
 use crate::frame::Frame;
@@ -118,7 +118,7 @@ fn header<F: Frame + ?Sized, const N: usize>(frame: &F, network: &Network) -> Op
     if network.start + N > network.end {
         return None;
     }
-    frame.read(network.start)
+    frame.read(unbounded(network.start))
 }
 
 /// What it means that a header of so many bytes is not there: a fragment was cut too small, or else `whole`. One that the
