@@ -12,7 +12,7 @@ use scanguard_common::time::Seconds;
 
 use crate::aside::forgotten;
 use crate::consequences::Case;
-use crate::lookup::allows;
+use crate::lookup::{allows, hint_at};
 use crate::{maps, report};
 
 /// What came of it for the source.
@@ -124,16 +124,13 @@ impl Tables for Ledger {
 
     fn last_ban(&mut self, source: Address) -> Option<Ban> {
         let ban = maps::BANNED.get_ptr(source.words())?;
+        hint_at(source);
         // SAFETY: as above: it is copied once.
         Some(unsafe { ban.read() })
     }
 
     fn keep_ban(&mut self, source: Address, ban: Ban) -> bool {
-        let is_kept = maps::BANNED.insert(source.words(), ban, 0).is_ok();
-        if let Some(any) = maps::BANNED_ANY.get_ptr_mut(0) {
-            // SAFETY: as above; others may write it at the same time: the same number.
-            unsafe { any.write(1) };
-        }
-        is_kept
+        hint_at(source);
+        maps::BANNED.insert(source.words(), ban, 0).is_ok()
     }
 }

@@ -22,7 +22,7 @@ use scanguard_common::time::Nanos;
 use crate::frame::PacketMemory;
 use crate::{maps, report};
 
-pub(crate) use memory::{allows, ban, refuses_any};
+pub(crate) use memory::{allows, ban, hint_at, is_hinted_at, may_be_refused};
 
 /// The kernel, as the engine asks it about one frame that comes in, whose packet lies aside.
 pub(crate) struct Incoming<'a> {
@@ -59,8 +59,8 @@ impl Lookups for Incoming<'_> {
         asked::socket(self.ctx)
     }
 
-    fn ban(&self, _: &Packet) -> Option<Cause> {
-        if refuses_any() { asked::ban() } else { None }
+    fn ban(&self, packet: &Packet) -> Option<Cause> {
+        if may_be_refused(packet.sender()) { asked::ban() } else { None }
     }
 
     fn port_rule(&self, packet: &Packet) -> PortRule {

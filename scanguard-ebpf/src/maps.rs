@@ -6,7 +6,7 @@
 use aya_ebpf::Global;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
-use scanguard_common::ban::Ban;
+use scanguard_common::ban::{Ban, HINT_WORDS};
 use scanguard_common::classify::signature::{Ballot, Left};
 use scanguard_common::closed::Refused;
 use scanguard_common::count::{CAUSES_PER_INTERFACE, Notes, Tally};
@@ -44,9 +44,10 @@ pub(crate) static DENIED: LpmTrie<AddressKey, Listed> = LpmTrie::with_max_entrie
 #[map]
 pub(crate) static BANNED: HashMap<AddressKey, Ban> = HashMap::with_max_entries(MAX_BANS, 0);
 
-/// Whether any source was ever banned: 0 → not zero where so, and only then [`BANNED`] is asked. Written by the programs.
+/// Which sources and networks may be banned: place by hash → a bit for each, and only where it is set [`BANNED`] and
+/// [`BANNED_NETS`] are asked; behind them, whether any is. Written by the programs.
 #[map]
-pub(crate) static BANNED_ANY: Array<u32> = Array::with_max_entries(1, 0);
+pub(crate) static BAN_HINTS: Array<u32> = Array::with_max_entries(HINT_WORDS + 1, 0);
 
 /// Which sources of networks are banned: network → record; those that were quiet longest are forgotten. Written by the
 /// programs.

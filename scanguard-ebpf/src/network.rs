@@ -12,7 +12,7 @@ use scanguard_common::schema::PEER_PLACES;
 use scanguard_common::time::Seconds;
 
 use crate::consequences::Case;
-use crate::lookup::now;
+use crate::lookup::{hint_at, is_hinted_at, now};
 use crate::{maps, report};
 
 /// Takes in that the source of a packet was banned, and tells if its network is too from now on.
@@ -30,15 +30,20 @@ pub(crate) fn source_was_banned<C: EbpfContext>(ctx: &C, case: &Case<'_>) {
     }
 }
 
+/// Whether the network of a source may be banned.
+pub(crate) fn may_be_banned(source: Address) -> bool {
+    let until = maps::NETS_UNTIL.get(0).copied().unwrap_or_default();
+    until != 0 && is_hinted_at(network(source)) // 0 where none ever was
+}
+
 /// Whether new contacts of a source are refused because of its network.
 #[inline(never)] // seldom called, and its key would take a part of the stack of those who are called often
 pub(crate) fn is_banned(source: &Address) -> bool {
-    let until = maps::NETS_UNTIL.get(0).copied().unwrap_or_default();
-    if until == 0 {
-        return false; // none ever was: that needs no clock
+    if !may_be_banned(*source) {
+        return false; // that needs no clock
     }
     let now = Seconds::of(now());
-    if now.0 >= until {
+    if maps::NETS_UNTIL.get(0).is_none_or(|until| now.0 >= *until) {
         return false;
     }
     let network = network(*source);
@@ -97,6 +102,7 @@ impl Networks for Kept {
 
     fn keep_ban(&mut self, network: Address, ban: Ban) -> bool {
         let is_kept = maps::BANNED_NETS.insert(network.words(), ban, 0).is_ok();
+        hint_at(network);
         if let Some(until) = maps::NETS_UNTIL.get_ptr_mut(0).filter(|_| is_kept) {
             // SAFETY: a pointer from a map look-up is valid until the program ends. Two processors that write at the same
             // time write nearly the same second.

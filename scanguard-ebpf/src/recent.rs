@@ -9,7 +9,7 @@ use scanguard_common::recent::{Door, Glance, Moment, Recent, Sort, Then, glance}
 use scanguard_common::schema::{InterfaceSlot, Rules};
 
 use crate::frame::PacketMemory;
-use crate::lookup::{ban, coarse, refuses_any};
+use crate::lookup::{ban, coarse, may_be_refused};
 use crate::{act, maps, report};
 
 /// The cause for which a frame that comes in, or another of its name, was passed or dropped a moment ago. What is dropped
@@ -69,13 +69,13 @@ extern "C" fn scanguard_opened(ctx: *mut xdp_md) -> u32 {
 fn opened(frame: &PacketMemory, slot: InterfaceSlot) -> Option<Cause> {
     let glance = glance(frame, Door::Incoming, slot, &Seen)?;
     let now = now()?;
-    let refuses_any = refuses_any();
-    if refuses_any && let Some(refused) = recall(&glance, now) {
+    let may_be_refused = may_be_refused(glance.sender());
+    if may_be_refused && let Some(refused) = recall(&glance, now) {
         refused.again();
         return refused.cause();
     }
     let listening = recall(&glance.greeting(frame)?, now)?;
-    if refuses_any {
+    if may_be_refused {
         let (source, _) = glance.ends();
         // Whether he is also banned from what is published is not known here.
         if ban(glance.sender(), source).is_some() {

@@ -12,12 +12,12 @@ use aya::Pod;
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
 use scanguard::Wire;
 use scanguard_benches::footprint::memory_of;
-use scanguard_common::ban::Ban;
+use scanguard_common::ban::{ANY_HINT, Ban, hint};
 use scanguard_common::cause::Cause;
 use scanguard_common::count::{self, Tally};
 use scanguard_common::evidence::{Entry, Source, Trail};
 use scanguard_common::incident::Target;
-use scanguard_common::key::Address;
+use scanguard_common::key::{Address, spread};
 use scanguard_common::policy::{Judgement, PortRule};
 use scanguard_common::schema::{Interface, InterfaceSlot, Rules};
 use scanguard_common::time::Nanos;
@@ -115,12 +115,18 @@ impl<'a> Ledger<'a> {
     /// Bans these sources without being asked, as long as there is room: how many of them.
     pub(crate) fn ban_all(&self, sources: impl Iterator<Item = Ipv4Addr>, ban: Ban) -> Result<u32> {
         let mut bans: HashMap<MapData, [u32; 4], Wire<Ban>> = self.open("BANNED")?;
-        let mut any: Array<MapData, u32> = self.open("BANNED_ANY")?;
-        any.set(0, 1, 0)?;
+        let mut hints: Array<MapData, u32> = self.open("BAN_HINTS")?;
+        let rules: Array<MapData, Wire<Rules>> = self.open("RULES")?;
+        let Wire(rules) = rules.get(&0, 0)?;
+        hints.set(ANY_HINT, 1, 0)?;
         let mut banned = 0;
         for source in sources {
             match bans.insert(key(source.into()).words(), Wire(ban), 0) {
-                Ok(()) => banned += 1,
+                Ok(()) => {
+                    let (word, bit) = hint(spread(key(source.into()), rules.seed()));
+                    hints.set(word, hints.get(&word, 0)? | bit, 0)?;
+                    banned += 1;
+                }
                 Err(MapError::SyscallError(error))
                     if error.io_error.kind() == ErrorKind::ArgumentListTooLong =>
                 {

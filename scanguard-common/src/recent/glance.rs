@@ -75,7 +75,7 @@ impl Glance {
 /// What is to be done once a frame was seen.
 ///
 /// It is told beforehand, so that the compiler writes it for each kind of frame by itself, with what is constant for that
-/// kind, and need not bring all kinds into one form first: that takes NANOSECONDS. A trait, because closures cannot be told
+/// kind, and need not bring all kinds into one form first: that takes 1 ns of 20. A trait, because closures cannot be told
 /// to be written more than once.
 pub trait Then {
     /// What comes of it.

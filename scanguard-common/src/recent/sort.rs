@@ -101,7 +101,11 @@ mod tests {
                 Class::Impossible(_) => Some(Sort::Impossible),
                 Class::NeedsConnection(Part::Carries) => Some(Sort::Data),
                 Class::Opens => Some(Sort::Opening),
-                _ => None,
+                Class::NeedsConnection(Part::Accepts | Part::Ends | Part::Cancels | Part::Resets)
+                | Class::Datagram
+                | Class::Pings
+                | Class::Associates
+                | Class::NotJudged(_) => None,
             };
             assert_eq!(Sort::of(flags), expected, "{bits:#05x}");
         }

@@ -4,8 +4,9 @@ use core::borrow::Borrow;
 
 use aya_ebpf::maps::LruHashMap;
 use aya_ebpf::maps::lpm_trie::Key;
+use scanguard_common::ban::{ANY_HINT, hint};
 use scanguard_common::cause::Cause;
-use scanguard_common::key::Address;
+use scanguard_common::key::{Address, spread};
 use scanguard_common::parse::Packet;
 use scanguard_common::schema::Rules;
 use scanguard_common::speech::{Flow, Listener};
@@ -21,15 +22,32 @@ pub(crate) fn allows(address: Address) -> bool {
     any && maps::ALLOWED.get(WholeAddress::new(address)).is_some()
 }
 
-/// Whether new contacts of anybody at all may be refused.
+/// Whether new contacts of a sender may be refused. If not, they are not.
 #[inline(always)] // asked of every SYN
-pub(crate) fn refuses_any() -> bool {
-    bans_any() || denies_any()
+pub(crate) fn may_be_refused(sender: Address) -> bool {
+    // Without a banned source there is no banned network.
+    let any = maps::BAN_HINTS.get(ANY_HINT).is_some_and(|any| *any != 0);
+    any && (is_hinted_at(sender) || network::may_be_banned(sender)) || denies_any()
 }
 
-/// Whether any source was ever banned. Without a banned source there is no banned network.
-fn bans_any() -> bool {
-    maps::BANNED_ANY.get(0).is_some_and(|any| *any != 0)
+/// Whether an address may be among those that are banned.
+pub(crate) fn is_hinted_at(address: Address) -> bool {
+    let (word, bit) = hint(spread(address, maps::HASH_SEED.load()));
+    maps::BAN_HINTS.get(word).is_some_and(|bits| bits & bit != 0)
+}
+
+/// Sets the hint at an address that is banned.
+///
+/// Where another processor sets one in the same word at the same time, one of them may be lost: it is set again when the
+/// source would be banned once more.
+pub(crate) fn hint_at(address: Address) {
+    let (word, bit) = hint(spread(address, maps::HASH_SEED.load()));
+    for (word, bit) in [(word, bit), (ANY_HINT, 1)] {
+        if let Some(bits) = maps::BAN_HINTS.get_ptr_mut(word) {
+            // SAFETY: a pointer from a map look-up is valid until the program ends.
+            unsafe { bits.write(bits.read() | bit) };
+        }
+    }
 }
 
 /// Whether the operator has banned anybody.
@@ -39,15 +57,15 @@ fn denies_any() -> bool {
 
 /// Why new contacts of a source are refused: of a sender who scanned, or of an address that the operator has banned.
 pub(crate) fn ban(sender: Address, address: Address) -> Option<Cause> {
-    if bans_any() {
+    if is_hinted_at(sender) {
         // SAFETY: nothing of the value is borrowed: it is copied, and every value is valid.
         let banned = unsafe { maps::BANNED.get(sender.words()) }.copied();
         if banned.is_some_and(|ban| ban.holds(Seconds::of(now()))) {
             return Some(Cause::Banned);
         }
-        if network::is_banned(&sender) {
-            return Some(Cause::BannedNetwork);
-        }
+    }
+    if network::is_banned(&sender) {
+        return Some(Cause::BannedNetwork);
     }
     let denied = denies_any()
         && maps::DENIED.get(WholeAddress::new(address)).is_some_and(|entry| entry.holds(Seconds::of(now())));

@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use anyhow::Context as _;
 use aya::maps::MapType;
 use aya::maps::lpm_trie::Key;
-use scanguard_common::ban::Ban;
+use scanguard_common::ban::{Ban, HINT_WORDS};
 use scanguard_common::classify::signature::{Ballot, Left};
 use scanguard_common::closed::Refused;
 use scanguard_common::count::{CAUSES_PER_INTERFACE, Notes, Tally};
@@ -58,7 +58,7 @@ const fn by_address<V>(name: &'static str, kind: MapType, entries: u32) -> Shape
     shape(name, kind, (ADDRESS, size_of::<V>()), entries)
 }
 
-const SHAPES: [Shape; 32] = [
+const SHAPES: [Shape; 33] = [
     array::<u32>(SCHEMA, 1),
     array::<Rules>(RULES, 1),
     array::<PortRule>(PORT_RULES, PORTS),
@@ -75,12 +75,13 @@ const SHAPES: [Shape; 32] = [
     array::<Left>("TRACES", TRACE_PLACES),
     array::<Ballot>("BALLOTS", BALLOTS),
     per_processor::<Packet>("ASIDE", 2),
+    per_processor::<u32>("FORGOTTEN", 1),
     array::<Listened>("LISTENED", Listener::ALL),
     array::<Refused>("REFUSED", REFUSED_PLACES),
     shape(ALLOWED, MapType::LpmTrie, (PREFIX, size_of::<Listed>()), MAX_PREFIXES),
     shape(DENIED, MapType::LpmTrie, (PREFIX, size_of::<Listed>()), MAX_PREFIXES),
     by_address::<Ban>(BANNED, MapType::Hash, MAX_BANS),
-    array::<u32>("BANNED_ANY", 1),
+    array::<u32>("BAN_HINTS", HINT_WORDS + 1),
     by_address::<u32>(SPARED, MapType::Hash, MAX_SPARED),
     by_address::<Source>(SOURCES, MapType::LruHash, MAX_SOURCES),
     by_address::<Trail>(TRAILS, MapType::LruHash, MAX_TRAILS),

@@ -14,7 +14,7 @@ use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray};
 use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions, Xdp};
 use aya::{Ebpf, Pod};
-use scanguard_common::ban::{Ban, Terms};
+use scanguard_common::ban::{ANY_HINT, Ban, Terms, hint};
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::classify::signature::{Label, Left};
 use scanguard_common::closed::Refused;
@@ -112,8 +112,6 @@ impl Kernel {
         let rules =
             Rules::new(Preset::Off.judgement(), SEED).with_lists(allowed, 0).with_public(choices.public);
         set_rules(&mut ebpf, rules)?;
-        let map = ebpf.map_mut("BANNED_ANY").context("the object has no map BANNED_ANY")?;
-        Array::<&mut MapData, u32>::try_from(map)?.set(0, 1, 0).context("writing the map BANNED_ANY")?;
         let map = ebpf.map_mut("PORT_RULES").context("the object has no map PORT_RULES")?;
         let mut map: Array<&mut MapData, Wire<PortRule>> = map.try_into()?;
         for (port, rule) in &choices.ports {
@@ -249,6 +247,11 @@ impl Kernel {
         let for_this = |cause| (scene.refused_for == Some(cause)).then_some(ban);
         self.remember("BANNED", scene.sender.words(), for_this(Cause::Banned))?;
         let network = network(scene.sender);
+        for refused in [scene.sender, network] {
+            let (word, _) = hint(spread(refused, SEED));
+            self.set_place("BAN_HINTS", word, u32::MAX)?;
+        }
+        self.set_place("BAN_HINTS", ANY_HINT, 1)?;
         self.remember("BANNED_NETS", network.words(), for_this(Cause::BannedNetwork))?;
         if scene.refused_for == Some(Cause::BannedNetwork) {
             self.set_place("NETS_UNTIL", 0, ban.0.until().0)?;

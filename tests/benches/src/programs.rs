@@ -13,12 +13,12 @@ use aya::programs::{SchedClassifier, Xdp};
 use aya::{Ebpf, Pod};
 use nix::time::{ClockId, clock_gettime};
 use scanguard::program::{self, INGRESS};
-use scanguard_common::ban::{Ban, Terms};
+use scanguard_common::ban::{ANY_HINT, Ban, Terms, hint};
 use scanguard_common::cause::Cause;
 use scanguard_common::classify::signature::Label;
 use scanguard_common::count::{self, Note, Notes, Tally};
 use scanguard_common::evidence::Kind;
-use scanguard_common::key::Address;
+use scanguard_common::key::{Address, spread};
 use scanguard_common::parse::link::MacAddress;
 use scanguard_common::policy::{ClosedPorts, Policy, Preset};
 use scanguard_common::schema::{Interface, InterfaceSlot, Listed, MAX_BANS, Rules};
@@ -150,13 +150,18 @@ impl Programs {
                 }
             }
             List::Banned => {
-                let any = self.ebpf.map_mut("BANNED_ANY").context("BANNED_ANY")?;
-                Array::<&mut MapData, u32>::try_from(any)?.set(0, 1, 0)?;
+                let hints = self.ebpf.map_mut("BAN_HINTS").context("BAN_HINTS")?;
+                let mut hints: Array<&mut MapData, u32> = hints.try_into()?;
+                hints.set(ANY_HINT, 1, 0)?;
+                for &address in addresses {
+                    let (word, bit) = hint(spread(source(address), SEED));
+                    hints.set(word, hints.get(&word, 0)? | bit, 0)?;
+                }
                 let map = self.ebpf.map_mut(list.map()).with_context(|| list.map())?;
                 let mut bans: HashMap<&mut MapData, [u32; 4], Record<Ban>> = map.try_into()?;
                 let ban = Ban::default().again(Kind::Closed, Label::NONE, FOR_A_DAY, now()?);
                 for &address in addresses {
-                    bans.insert(source(address), Record(ban), 0)?;
+                    bans.insert(source(address).words(), Record(ban), 0)?;
                 }
             }
         }
@@ -229,10 +234,10 @@ fn words(address: IpAddr) -> [u32; 4] {
 }
 
 /// What bans are kept under: an address, or the network that it lies in.
-fn source(address: IpAddr) -> [u32; 4] {
+fn source(address: IpAddr) -> Address {
     match address {
-        IpAddr::V4(address) => Address::v4(address.octets()).words(),
-        IpAddr::V6(address) => Address::v6(address.octets()).network().words(),
+        IpAddr::V4(address) => Address::v4(address.octets()),
+        IpAddr::V6(address) => Address::v6(address.octets()).network(),
     }
 }
 

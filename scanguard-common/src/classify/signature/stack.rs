@@ -2,7 +2,7 @@
 //!
 //! A SYN like this bears no mark of a tool by itself, and whoever copies it gives himself away only by what several of his
 //! packets have in common. Where it was found a moment ago that somebody listens, such a SYN passes without a further
-//! look ([`recent`](crate::recent)): looking costs ten times as much.
+//! look ([`recent`](crate::recent)): looking costs seven times as much.
 
 use crate::frame::Frame;
 use crate::parse::Packet;
