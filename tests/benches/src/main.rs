@@ -63,7 +63,9 @@ fn run(args: &Args) -> Result<()> {
         Report { machine, repetitions: args.repetitions, seconds: start.elapsed().as_secs(), sections };
     fs::write(&args.json, report.to_json()?).with_context(|| format!("writing {}", args.json.display()))?;
     if let Some(page) = &args.page {
-        fs::write(page, report.to_markdown()).with_context(|| format!("writing {}", page.display()))?;
+        let before = fs::read_to_string(page).unwrap_or_default(); // there may be none yet
+        let after = report.to_markdown_before(&before);
+        fs::write(page, after).with_context(|| format!("writing {}", page.display()))?;
     }
     Ok(())
 }

@@ -32,6 +32,9 @@ of neighbours. In parentheses: between which values the middle half of the repet
 whoever does the work, where that can be told.
 ";
 
+/// How the last section begins, which nobody measures.
+const BY_HAND: &str = "\n## What was tried";
+
 const BUSY: &str = "
 **The machine was busy with other things.** What clients got and how long commands took says little then; paths and lists,
 which count processor time, suffer less.
@@ -47,8 +50,13 @@ impl Report {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    /// Writes the page.
-    pub fn to_markdown(&self) -> String {
+    /// Writes the page anew. What people wrote behind the measurements stays: from [`BY_HAND`] on.
+    pub fn to_markdown_before(&self, page: &str) -> String {
+        let by_hand = page.find(BY_HAND).and_then(|start| page.get(start..)).unwrap_or_default();
+        self.to_markdown() + by_hand
+    }
+
+    fn to_markdown(&self) -> String {
         let Machine { processor, processors, kernel, load } = &self.machine;
         let goals = self.rows().filter_map(Row::is_met);
         let (met, all) = goals.fold((0, 0), |(met, all), is_met| (met + u32::from(is_met), all + 1));
@@ -98,5 +106,26 @@ impl Section {
             text.push('\n');
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_wrote_stays_and_what_was_measured_does_not() {
+        let machine = Machine {
+            processor: "a processor".to_owned(),
+            processors: 2,
+            kernel: "6.18".to_owned(),
+            load: 0.0,
+        };
+        let report = Report { machine, repetitions: 9, seconds: 61, sections: Vec::new() };
+        let fresh = report.to_markdown_before("");
+        assert_eq!(fresh, report.to_markdown());
+        let by_hand = "\n## What was tried, and what is left\n\n- much\n";
+        let old = format!("# Performance\n\n## paths\n\nold figures\n{by_hand}");
+        assert_eq!(report.to_markdown_before(&old), format!("{fresh}{by_hand}"));
     }
 }

@@ -158,7 +158,7 @@ const fn times(limit: f64) -> (Judged, Goal) {
     (Judged::Ratio, Goal::AtMost(limit))
 }
 
-const TEMPLATES: [Template; 10] = [
+const TEMPLATES: [Template; 11] = [
     Template {
         what: "impossible-flag probe",
         cause: Some(Cause::TcpXmas),
@@ -198,6 +198,14 @@ const TEMPLATES: [Template; 10] = [
         host: Refuses::Nobody,
         goal: times(8.0),
         build: |ip, _, _| ip.tcp(40_000, OPEN).flags("S").linux_options().build(),
+    },
+    Template {
+        what: "first SYN to an open port, unlike any stack's",
+        cause: Some(Cause::NewConnection),
+        sender: Sender::Stranger,
+        host: Refuses::Nobody,
+        goal: (Judged::Ratio, Goal::None),
+        build: |ip, _, _| ip.tcp(40_000, OPEN).flags("S").build(),
     },
     Template {
         what: "first SYN to an open port, where a scanner is banned",
