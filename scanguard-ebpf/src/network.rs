@@ -53,7 +53,7 @@ pub(crate) fn is_banned(source: &Address) -> bool {
 
 /// Remembers whom a packet that leaves is for, unless it only accepts a connection, or comes from a published port.
 #[inline(never)] // as above
-pub(crate) fn speaks(packet: &Packet) {
+pub(crate) fn speaks(packet: &Packet, at: Seconds) {
     let transport = &packet.transport;
     let accepts = transport.segment.flags.has(TcpFlags::SYN | TcpFlags::ACK);
     let port = maps::PORT_RULES.get(u32::from(transport.ports.source.0)).copied();
@@ -63,7 +63,7 @@ pub(crate) fn speaks(packet: &Packet) {
     if let Some(peer) = peer(network(packet.destination)) {
         // SAFETY: a pointer from a map look-up is valid until the program ends. Other processors may write the four bytes
         // at the same time: the same thing, or nearly.
-        unsafe { peer.write(Peer::at(Seconds::of(now()))) };
+        unsafe { peer.write(Peer::at(at)) };
     }
 }
 

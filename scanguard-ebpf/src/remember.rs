@@ -9,7 +9,7 @@ use scanguard_common::parse::Packet;
 use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::schema::{FLOW_CACHE_SLOTS, REFUSED_PLACES};
 use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
-use scanguard_common::time::Seconds;
+use scanguard_common::time::{Nanos, Seconds};
 
 use crate::lookup::now;
 use crate::{maps, network};
@@ -22,9 +22,6 @@ use crate::{maps, network};
 pub(crate) fn speech(packet: &Packet) -> bool {
     let spread = spread_flow(packet, maps::HASH_SEED.load());
     let accepts = packet.transport.segment.flags.has(TcpFlags::SYN | TcpFlags::ACK);
-    if accepts {
-        accept(packet);
-    }
     let slot = u32::try_from(spread % u64::from(FLOW_CACHE_SLOTS)).unwrap_or_default();
     let Some(cached) = maps::FLOW_CACHE.get_ptr_mut(slot) else { return accepts };
     let entry = spread & !WHILE_MASK | a_while();
@@ -32,9 +29,11 @@ pub(crate) fn speech(packet: &Packet) -> bool {
     if !accepts && unsafe { cached.read() } == entry {
         return false;
     }
-    write(packet);
-    network::speaks(packet);
+    let at = now(); // once for all that follows, because that takes 20 ns
+    write(packet, at);
+    network::speaks(packet, Seconds::of(at));
     if accepts {
+        accept(packet, at);
         return true; // whoever accepts a connection has not spoken in it: what follows is written down too
     }
     // SAFETY: as above.
@@ -44,8 +43,8 @@ pub(crate) fn speech(packet: &Packet) -> bool {
 
 /// Writes a flow down. Where there is no room even for a new one, it is not known: then the kernel's own tables must do.
 #[inline(never)] // seldom called, and the key would take a large part of the stack of those who are called often
-fn write(packet: &Packet) {
-    let _ = maps::FLOWS.insert(Flow::of_outgoing(packet), Spoken::at(now()), 0);
+fn write(packet: &Packet, at: Nanos) {
+    let _ = maps::FLOWS.insert(Flow::of_outgoing(packet), Spoken::at(at), 0);
 }
 
 /// Remembers that the port is closed from which a reset would have left.
@@ -79,10 +78,10 @@ fn a_while() -> u64 {
     (unsafe { bpf_jiffies64() } >> 8) & WHILE_MASK
 }
 
-fn accept(packet: &Packet) {
+fn accept(packet: &Packet, at: Nanos) {
     if let Some(listened) = maps::LISTENED.get_ptr_mut(Listener::of_outgoing(packet).place()) {
         // SAFETY: a pointer from a map look-up is valid until the program ends. Other processors may write the eight
         // bytes at the same time: the same thing.
-        unsafe { listened.write(Listened::at(now())) };
+        unsafe { listened.write(Listened::at(at)) };
     }
 }

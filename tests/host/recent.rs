@@ -115,12 +115,12 @@ fn greeting(random: &mut Random) -> Vec<u8> {
 fn assert_class(frame: &[u8], sort: Sort) {
     let packet = parse(frame).unwrap_or_else(|cause| panic!("named, but {}: {frame:02x?}", cause.name()));
     let fits = match classify(&packet) {
-        Class::NeedsConnection(Part::Carries) => sort == Sort::Data,
+        Class::NeedsConnection(Part::Carries | Part::Ends) => sort == Sort::Data,
         Class::Datagram => sort == Sort::Datagram,
         Class::Opens => sort == Sort::Opening,
         // Addresses and ports can be impossible whatever the flags are.
         Class::Impossible(_) => true,
-        Class::NeedsConnection(Part::Accepts | Part::Ends | Part::Cancels | Part::Resets)
+        Class::NeedsConnection(Part::Accepts | Part::Cancels | Part::Resets)
         | Class::Pings
         | Class::Associates
         | Class::NotJudged(_) => false,
@@ -192,6 +192,7 @@ fn what_changes_from_packet_to_packet_of_a_flow_is_not_in_the_name() {
     for same in [
         v4().tcp(1, 80).flags("PA").seq(9).ack(9).window(9).payload(b"more").build(),
         v4().ttl(9).identification(9).traffic_class(3).tcp(1, 80).flags("AEC").build(),
+        v4().tcp(1, 80).flags("FA").seq(9).build(),
         v4().tcp(1, 80).flags("A").options(&[1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 1]).build(),
     ] {
         assert_eq!(name(&same), plain, "{same:02x?}");
@@ -208,7 +209,6 @@ fn whatever_needs_a_closer_look_has_no_name() {
         nothing,
         v4().tcp(0, 80).flags("S").build(),
         v4().tcp(1, 80).flags("SA").build(),
-        v4().tcp(1, 80).flags("FA").build(),
         v4().tcp(1, 80).flags("F").build(),
         v4().tcp(1, 80).flags("R").build(),
         v4().tcp(0, 80).flags("FPU").build(),

@@ -8,7 +8,8 @@ use crate::classify::{Class, Part};
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
-    /// A TCP segment with ACK that neither opens nor ends anything: whether it passes, its connection tells.
+    /// A TCP segment with ACK that carries a connection on, or ends one direction of it: whether it passes, the connection
+    /// tells.
     Data = 1,
     /// A UDP datagram.
     Datagram = 2,
@@ -43,7 +44,7 @@ impl Sort {
         }
     }
 
-    /// The sort of a segment with these flags; `None` for those that accept or end something.
+    /// The sort of a segment with these flags; `None` for those that accept, cancel or reset something.
     #[inline(always)] // as `glance`, of which it is a part
     pub(super) fn of(flags: TcpFlags) -> Option<Sort> {
         const IMPOSSIBLE: u64 = all(Sort::Impossible);
@@ -74,8 +75,8 @@ const fn all(wanted: Sort) -> u64 {
         let is_wanted = match class(TcpFlags::from_bits(bits)) {
             Class::Impossible(_) => matches!(wanted, Sort::Impossible),
             Class::Opens => matches!(wanted, Sort::Opening),
-            Class::NeedsConnection(Part::Carries) => matches!(wanted, Sort::Data),
-            Class::NeedsConnection(Part::Accepts | Part::Ends | Part::Cancels | Part::Resets)
+            Class::NeedsConnection(Part::Carries | Part::Ends) => matches!(wanted, Sort::Data),
+            Class::NeedsConnection(Part::Accepts | Part::Cancels | Part::Resets)
             | Class::Datagram
             | Class::Pings
             | Class::Associates
@@ -99,9 +100,9 @@ mod tests {
             let flags = TcpFlags::from_bits(bits);
             let expected = match class(flags) {
                 Class::Impossible(_) => Some(Sort::Impossible),
-                Class::NeedsConnection(Part::Carries) => Some(Sort::Data),
+                Class::NeedsConnection(Part::Carries | Part::Ends) => Some(Sort::Data),
                 Class::Opens => Some(Sort::Opening),
-                Class::NeedsConnection(Part::Accepts | Part::Ends | Part::Cancels | Part::Resets)
+                Class::NeedsConnection(Part::Accepts | Part::Cancels | Part::Resets)
                 | Class::Datagram
                 | Class::Pings
                 | Class::Associates
