@@ -8,6 +8,9 @@
 //!
 //! Most frames of a stream or a flood have a name: whole TCP segments and UDP datagrams, behind at most one VLAN tag,
 //! without IPv4 options or IPv6 extension headers. All others are parsed.
+//!
+//! A SYN has two: one with its source, of which it is known whether that is banned, and one that it shares with the SYNs
+//! of everybody else to the same port, of which it is known that somebody listens there.
 
 mod glance;
 mod name;
