@@ -50,7 +50,7 @@ impl Report {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    /// Writes the page anew. What people wrote behind the measurements stays: from [`BY_HAND`] on.
+    /// Writes the page anew. What people wrote behind the measurements stays.
     pub fn to_markdown_before(&self, page: &str) -> String {
         let by_hand = page.find(BY_HAND).and_then(|start| page.get(start..)).unwrap_or_default();
         self.to_markdown() + by_hand
