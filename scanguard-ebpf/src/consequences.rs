@@ -7,6 +7,7 @@ use aya_ebpf::bindings::{__sk_buff, xdp_md};
 use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::classify::signature::Label;
+use scanguard_common::event::News;
 use scanguard_common::evidence::Kind;
 use scanguard_common::mark::Reason;
 use scanguard_common::parse::Packet;
@@ -70,9 +71,12 @@ fn follow<C: EbpfContext>(ctx: &C, door: Door, what: u32) -> u32 {
         if kind.is_held_against() {
             target::attempt(ctx, &case, held);
         }
-        match held {
-            Held::Banned => network::source_was_banned(ctx, &case),
-            Held::Waiting | Held::Noted => {}
+        let seconds = match held {
+            Held::Banned => network::source_was_banned(&case),
+            Held::Waiting | Held::Noted => 0,
+        };
+        if seconds != 0 {
+            report::send(ctx, &case, News::NetworkBanned { seconds }.numbers());
         }
     }
     0

@@ -1,9 +1,7 @@
 //! Bans networks of which several sources are banned.
 
-use aya_ebpf::EbpfContext;
 use scanguard_common::ban::Ban;
 use scanguard_common::classify::flags::TcpFlags;
-use scanguard_common::event::News;
 use scanguard_common::key::{Address, spread};
 use scanguard_common::network::{Network, Networks, Peer, network, widen};
 use scanguard_common::parse::Packet;
@@ -13,21 +11,21 @@ use scanguard_common::time::Seconds;
 
 use crate::consequences::Case;
 use crate::lookup::{hint_at, is_hinted_at, now};
-use crate::{maps, report};
+use crate::maps;
 
-/// Takes in that the source of a packet was banned, and tells if its network is too from now on.
+/// Takes in that the source of a packet was banned: for how many seconds its network is too from now on, or 0.
+///
+/// Not by an `Option`, which takes two registers. It is told by the caller, when this frame on the BPF stack is gone.
 #[inline(never)] // as in `main`
-pub(crate) fn source_was_banned<C: EbpfContext>(ctx: &C, case: &Case<'_>) {
-    let Some(rules) = maps::RULES.get(0) else { return };
+pub(crate) fn source_was_banned(case: &Case<'_>) -> u32 {
+    let Some(rules) = maps::RULES.get(0) else { return 0 };
     let source = case.packet.sender();
-    let Some(ban) = maps::BANNED.get_ptr(source.words()) else { return };
+    let Some(ban) = maps::BANNED.get_ptr(source.words()) else { return 0 };
     // SAFETY: a pointer from a map look-up is valid until the program ends. Every value is valid: it is copied.
     let ban = unsafe { ban.read() };
     let [.., t0, t1, t2, t3] = spread(source, maps::HASH_SEED.load()).to_le_bytes();
     let tag = u32::from_le_bytes([t0, t1, t2, t3]);
-    if let Some(seconds) = widen(&mut Kept, source, (tag, ban), rules.judgement(), Seconds::of(case.at)) {
-        report::send(ctx, case, News::NetworkBanned { seconds }.numbers());
-    }
+    widen(&mut Kept, source, (tag, ban), rules.judgement(), Seconds::of(case.at)).unwrap_or_default()
 }
 
 /// Whether the network of a source may be banned.

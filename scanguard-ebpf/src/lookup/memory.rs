@@ -40,6 +40,7 @@ pub(crate) fn is_hinted_at(address: Address) -> bool {
 ///
 /// Where another processor sets one in the same word at the same time, one of them may be lost: it is set again when the
 /// source would be banned once more.
+#[inline(never)] // seldom called, and it would take a part of the stack of its callers: Linux 5.10 has none to spare
 pub(crate) fn hint_at(address: Address) {
     let (word, bit) = hint(spread(address, maps::HASH_SEED.load()));
     for (word, bit) in [(word, bit), (ANY_HINT, 1)] {
