@@ -164,8 +164,7 @@ impl Maps {
             self.counts.set(index, zeroes, 0).context("zeroing the map COUNTS")?;
         }
         self.set_interface(slot, interface)?;
-        // A new edition, so that nothing is recalled that was decided of the slot's last interface.
-        self.set_rules(self.rules()?.renewed())
+        self.forget_decisions() // of the slot's last interface
     }
 
     /// Gives a slot back.
@@ -182,6 +181,12 @@ impl Maps {
     /// Changes what holds for the whole host.
     pub(crate) fn set_rules(&mut self, rules: Rules) -> anyhow::Result<()> {
         self.rules.set(0, Wire(rules), 0).context("writing the map RULES")
+    }
+
+    /// Has the programs recall nothing that they decided before, by a new edition of the rules: after whatever it depended
+    /// on has changed.
+    fn forget_decisions(&mut self) -> anyhow::Result<()> {
+        self.set_rules(self.rules()?.renewed())
     }
 
     /// Has sources judged by other rules from the next packet on.
@@ -205,8 +210,7 @@ impl Maps {
         for (port, rule) in nothing.chain(ports.0.iter().map(|(port, rule)| (*port, *rule))) {
             self.port_rules.set(port.into(), Wire(rule), 0).context("writing the map PORT_RULES")?;
         }
-        // A new edition, so that nothing is recalled that was decided before.
-        self.set_rules(self.rules()?.renewed())
+        self.forget_decisions()
     }
 
     /// What was counted for a cause on an interface, on all processors together.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use aya::Pod;
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray};
+use nix::time::{ClockId, clock_gettime};
 use scanguard::Wire;
 use scanguard_benches::footprint::memory_of;
 use scanguard_common::ban::{ANY_HINT, Ban, hint};
@@ -20,7 +21,7 @@ use scanguard_common::incident::Target;
 use scanguard_common::key::{Address, spread};
 use scanguard_common::policy::{Judgement, PortRule};
 use scanguard_common::schema::{Interface, InterfaceSlot, Rules};
-use scanguard_common::time::Nanos;
+use scanguard_common::time::{Nanos, Seconds};
 use scanguard_harness::Host;
 
 const MAPS: &str = "/sys/fs/bpf/scanguard/maps";
@@ -221,4 +222,10 @@ pub(crate) fn key(source: IpAddr) -> Address {
         IpAddr::V4(source) => Address::v4(source.octets()),
         IpAddr::V6(source) => Address::v6(source.octets()).network(),
     }
+}
+
+/// Now, by the clock of the programs.
+pub(crate) fn now() -> Result<Seconds> {
+    let time = clock_gettime(ClockId::CLOCK_MONOTONIC).context("reading the clock")?;
+    Ok(Seconds(time.tv_sec().try_into()?))
 }

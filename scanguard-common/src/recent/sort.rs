@@ -30,17 +30,7 @@ impl Sort {
             Sort::Data | Sort::Datagram => matches!(cause, Cause::InConnection | Cause::InFlow | Cause::Udp),
             Sort::Greeting => cause == Cause::NewConnection,
             Sort::Opening => matches!(cause, Cause::Banned | Cause::BannedNetwork | Cause::Denied),
-            Sort::Impossible => matches!(
-                cause,
-                Cause::TcpNull
-                    | Cause::TcpXmas
-                    | Cause::TcpFullXmas
-                    | Cause::TcpSynFin
-                    | Cause::TcpSynRst
-                    | Cause::TcpFinRst
-                    | Cause::TcpNoAck
-                    | Cause::TcpReserved
-            ),
+            Sort::Impossible => IMPOSSIBLE_CAUSES >> cause.index() & 1 != 0,
         }
     }
 
@@ -63,6 +53,21 @@ impl Sort {
         }
     }
 }
+
+/// The causes for which [`class`] says that flags are impossible: a bit for each.
+const IMPOSSIBLE_CAUSES: u64 = {
+    let mut causes = 0;
+    let mut bits = 0;
+    while bits < 0x1000 {
+        if let Class::Impossible(cause) = class(TcpFlags::from_bits(bits)) {
+            causes |= 1 << cause as u8;
+        }
+        bits += 1;
+    }
+    causes
+};
+
+const _: () = assert!(Cause::ALL.len() <= 64, "each has its bit");
 
 /// All flags but those of congestion notification, which change nothing, and the reserved ones.
 const COUNTED: u16 = 0x3f;

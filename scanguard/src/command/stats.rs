@@ -21,7 +21,8 @@ use crate::stop::Stop;
 /// Show how many packets were dropped and passed, and why
 ///
 /// Counters are exact; `scanguard explain CAUSE` tells what each means. Events are fewer than drops, because each
-/// source and cause is told of once a second at most by each processor: the others are folded into its next one.
+/// source and cause is told of once a second at most by each processor: the others are folded into its next one. What was told
+/// and lost is that of all interfaces, and what was folded that of those which are shown.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only these interfaces

@@ -35,7 +35,7 @@ impl Maps {
                 Err(error) => return Err(error).with_context(|| format!("lifting the ban of {first}")),
             }
         }
-        Ok(())
+        self.forget_decisions()
     }
 
     /// Has the programs know that these are peers now.

@@ -41,6 +41,14 @@ impl Maps {
 
     /// Lifts a ban and forgets it: whether there was one.
     pub(crate) fn lift(&mut self, source: IpAddr) -> anyhow::Result<bool> {
+        let was_banned = self.forget_ban(source)?;
+        if was_banned {
+            self.forget_decisions()?;
+        }
+        Ok(was_banned)
+    }
+
+    fn forget_ban(&mut self, source: IpAddr) -> anyhow::Result<bool> {
         match self.banned.remove(&mapped(source)) {
             Ok(()) => Ok(true),
             Err(error) if is_absent(&error) => Ok(false),
@@ -52,7 +60,7 @@ impl Maps {
     pub(crate) fn forget_bans(&mut self, terms: Terms, now: Seconds) -> anyhow::Result<()> {
         for (source, ban) in self.bans()? {
             if !ban.holds(now) && ban.repeats_at(terms, now) == 0 {
-                self.lift(source)?;
+                self.forget_ban(source)?;
             }
         }
         Ok(())
@@ -78,14 +86,17 @@ impl Maps {
 
     /// Never bans exactly these sources.
     pub(crate) fn spare(&mut self, sources: &BTreeMap<IpAddr, Why>) -> anyhow::Result<()> {
-        for gone in self.spared()?.keys().filter(|spared| !sources.contains_key(spared)) {
+        let before = self.spared()?;
+        for gone in before.keys().filter(|spared| !sources.contains_key(spared)) {
             self.spared.remove(&mapped(*gone)).with_context(|| format!("sparing {gone} no longer"))?;
         }
         for (source, why) in sources {
             let why = *why as u32;
             self.spared.insert(mapped(*source), why, 0).with_context(|| format!("sparing {source}"))?;
         }
-        Ok(())
+        // Whoever is spared from now on may come from a network that is banned.
+        let is_news = sources.keys().any(|source| !before.contains_key(source));
+        if is_news { self.forget_decisions() } else { Ok(()) }
     }
 }
 

@@ -4,21 +4,19 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use nix::time::{ClockId, clock_gettime};
 use scanguard_common::ban::{Ban, Terms};
 use scanguard_common::cause::Cause;
 use scanguard_common::classify::signature::Label;
 use scanguard_common::evidence::Kind;
 use scanguard_common::policy::Preset;
 use scanguard_common::schema::MAX_BANS;
-use scanguard_common::time::Seconds;
 use scanguard_harness::{Capture, Frame, GUARDED_V4, INTERFACE, Injector, Lab, OUTSIDE_V4, Service};
 
 use super::UNPUBLISHED;
 use super::flood::noted;
 use crate::conversation::Conversation;
 use crate::guard::Guard;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, now};
 
 /// Longer than an answer is under way.
 const SETTLED: Duration = Duration::from_millis(300);
@@ -71,10 +69,4 @@ fn where_no_more_can_be_banned_nobody_is_pardoned_and_scans_die_all_the_same() -
     (1_000..1_000 + told).try_for_each(|port| syn(scanner, port))?;
     ledger.ban_comes(scanner.into()).context("where there is room again, the scanner is banned")?;
     Ok(())
-}
-
-/// Now, by the clock of the programs.
-fn now() -> Result<Seconds> {
-    let time = clock_gettime(ClockId::CLOCK_MONOTONIC).context("reading the clock")?;
-    Ok(Seconds(time.tv_sec().try_into()?))
 }
