@@ -43,7 +43,8 @@ fn handshakes_by_syn_cookie_are_completed() -> Result<()> {
         }
     }
     let counts = guard.counts()?;
-    ensure!(counts.packets(Cause::SynCookie) == 20, "not every handshake was by cookie: {counts:?}");
+    // Data that arrives in the same batch as the ACK before it is judged before there is a connection: by its cookie too.
+    ensure!(counts.packets(Cause::SynCookie) >= 20, "not every handshake was by cookie: {counts:?}");
     ensure!(counts.dropped() == 0, "legitimate packets were dropped: {counts:?}");
     Ok(())
 }
