@@ -41,7 +41,13 @@ macro_rules! causes {
 
             /// The cause of this index.
             pub fn from_index(index: u8) -> Option<Cause> {
-                match index {
+                Cause::from_number(index.into())
+            }
+
+            /// The same, of a number as wide as a register.
+            #[inline(always)] // asked of every frame
+            pub fn from_number(number: u32) -> Option<Cause> {
+                match number {
                     $($index => Some(Cause::$variant),)+
                     _ => None,
                 }

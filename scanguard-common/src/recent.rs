@@ -42,8 +42,7 @@ pub struct Recent {
     name: Name,
     moment: u64,
     recalled: u32,
-    cause: u8,
-    _unused: [u8; 3],
+    cause: u32,
 }
 
 const _: () = assert!(size_of::<Recent>() == 64, "one cache line");
@@ -51,7 +50,7 @@ const _: () = assert!(size_of::<Recent>() == 64, "one cache line");
 impl Recent {
     /// What was decided now.
     pub fn new(name: Name, now: Moment, cause: Cause) -> Recent {
-        Recent { name, moment: now.0, recalled: 0, cause: cause.index(), _unused: [0; 3] }
+        Recent { name, moment: now.0, recalled: 0, cause: cause.index().into() }
     }
 
     /// Whether it was decided in this moment of frames of this name. Never where nothing was kept: names have a sort.
@@ -62,7 +61,7 @@ impl Recent {
 
     /// What was decided.
     pub fn cause(&self) -> Option<Cause> {
-        Cause::from_index(self.cause)
+        Cause::from_number(self.cause)
     }
 
     /// Counts that it was recalled once more. Of what passes too, of which nobody wants to know: that is less work than to
@@ -81,5 +80,5 @@ impl Recent {
 
 /// Whether this cause is worth keeping: all frames of the same name will have it, and finding that out takes a look-up.
 pub fn is_kept(cause: Cause) -> bool {
-    [Sort::Data, Sort::Impossible, Sort::Opening, Sort::Greeting].into_iter().any(|sort| sort.keeps(cause))
+    [Sort::Data, Sort::Other, Sort::Opening, Sort::Greeting].into_iter().any(|sort| sort.keeps(cause))
 }

@@ -178,8 +178,13 @@ pub(crate) fn now() -> Nanos {
 /// A clock that goes on once a tick, and that nobody else shares: what is measured by it is only ever compared with what
 /// was. It costs 1 ns where the monotonic clock costs 20.
 pub(crate) fn coarse() -> Nanos {
+    Nanos(ticks().wrapping_mul(maps::TICK.load()))
+}
+
+/// The same in ticks.
+pub(crate) fn ticks() -> u64 {
     // SAFETY: as above.
-    Nanos(unsafe { bpf_jiffies64() }.wrapping_mul(maps::TICK.load()))
+    unsafe { bpf_jiffies64() }
 }
 
 /// The size of something, as the kernel's helpers want to be told it.

@@ -9,7 +9,7 @@ use scanguard_common::recent::{Door, Glance, Moment, Recent, Sort, Then, glance}
 use scanguard_common::schema::{InterfaceSlot, Rules};
 
 use crate::frame::PacketMemory;
-use crate::lookup::{ban, coarse, may_be_refused};
+use crate::lookup::{ban, may_be_refused, ticks};
 use crate::{act, maps, report};
 
 /// The cause for which a frame that comes in, or another of its name, was passed or dropped a moment ago. What is dropped
@@ -27,17 +27,14 @@ impl Then for Incoming<'_> {
 
     #[inline(always)] // see `glance`
     fn then(&self, glance: &Glance) -> Option<Cause> {
-        match glance.sort()? {
-            Sort::Opening | Sort::Greeting => {
-                let [index, ..] = black_box(scanguard_opened(self.0.ctx)).to_le_bytes();
-                Cause::from_index(index)
-            }
-            Sort::Data | Sort::Datagram | Sort::Impossible => {
-                let recent = recall(glance, now()?)?;
-                recent.again();
-                recent.cause()
-            }
-        }
+        let recent = recall(glance, now()?)?;
+        recent.again();
+        recent.cause()
+    }
+
+    #[inline(always)] // see `glance`
+    fn opens(&self, _: &Glance) -> Option<Cause> {
+        Cause::from_number(black_box(scanguard_opened(self.0.ctx)))
     }
 }
 
@@ -162,9 +159,10 @@ fn place(glance: &Glance) -> Option<&'static mut Recent> {
     Some(unsafe { &mut *place })
 }
 
+/// The current moment, which lasts 128 ticks of the kernel's coarse clock: an eighth of a second to one and a quarter, by
+/// how the kernel was configured.
 #[inline(always)] // see `glance`
 fn now() -> Option<Moment> {
-    // 2³⁰ nanoseconds.
-    const WHILE_LOG2: u32 = 30;
-    maps::RULES.get(0).map(|rules: &Rules| Moment::new(coarse().0 >> WHILE_LOG2, rules))
+    const WHILE_LOG2: u32 = 7;
+    maps::RULES.get(0).map(|rules: &Rules| Moment::new(ticks() >> WHILE_LOG2, rules))
 }

@@ -2,6 +2,7 @@
 
 use aya_ebpf::EbpfContext;
 use aya_ebpf::programs::XdpContext;
+use aya_log_ebpf::macro_support::{Level, level_enabled};
 use aya_log_ebpf::{debug, warn};
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::count::{self, Note};
@@ -30,6 +31,13 @@ fn add(index: u32, bytes: usize) {
 /// Says of one frame what became of it, to whoever asked for such messages before the program was loaded.
 #[inline(always)] // for all others, the verifier removes it whole
 pub(crate) fn say(ctx: &XdpContext, interface: InterfaceSlot, cause: Cause) {
+    if level_enabled(Level::Debug) {
+        say_aloud(ctx, interface, cause);
+    }
+}
+
+#[inline(never)] // else what it is to say would be written down before it is known whether anybody asked
+fn say_aloud(ctx: &XdpContext, interface: InterfaceSlot, cause: Cause) {
     debug!(ctx, "slot {} cause {}", interface.number(), cause.index());
 }
 

@@ -82,8 +82,8 @@ fn frames_of_one_name_are_decided_alike() {
             greetings += 1;
             *greeting.name()
         } else {
-            // That a SYN belongs to a connection is found out anew each time.
-            if sort == Sort::Opening && cause == Cause::InConnection {
+            // That a SYN or an RST belongs to a connection is found out anew each time.
+            if matches!(sort, Sort::Opening | Sort::Other) && cause == Cause::InConnection {
                 continue;
             }
             assert!(sort.keeps(cause), "{sort:?} is to keep {}: {frame:02x?}", cause.name());
@@ -118,12 +118,10 @@ fn assert_class(frame: &[u8], sort: Sort) {
         Class::NeedsConnection(Part::Carries | Part::Ends) => sort == Sort::Data,
         Class::Datagram => sort == Sort::Datagram,
         Class::Opens => sort == Sort::Opening,
+        Class::NeedsConnection(Part::Accepts | Part::Cancels | Part::Resets) => sort == Sort::Other,
         // Addresses and ports can be impossible whatever the flags are.
         Class::Impossible(_) => true,
-        Class::NeedsConnection(Part::Accepts | Part::Cancels | Part::Resets)
-        | Class::Pings
-        | Class::Associates
-        | Class::NotJudged(_) => false,
+        Class::Pings | Class::Associates | Class::NotJudged(_) => false,
     };
     assert!(fits, "{sort:?}: {frame:02x?}");
 }

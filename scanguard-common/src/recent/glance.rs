@@ -1,8 +1,7 @@
 //! What is seen of a frame before it is parsed.
 
-use super::name::{Door, Ends, Name, form, station, what};
-use super::sort::Sort;
-use crate::classify::flags::TcpFlags;
+use super::name::{Door, Ends, Name, form, of_flow, of_port, station};
+use super::sort::{Sort, WireFlags};
 use crate::classify::headers::impossible_source;
 use crate::classify::signature::stack;
 use crate::frame::Frame;
@@ -83,6 +82,12 @@ pub trait Then {
 
     /// Goes on with what was seen.
     fn then(&self, glance: &Glance) -> Option<Self::Found>;
+
+    /// Goes on with a SYN, as with everything else unless said otherwise.
+    #[inline(always)] // see [`glance`]
+    fn opens(&self, glance: &Glance) -> Option<Self::Found> {
+        self.then(glance)
+    }
 }
 
 /// Looks at a frame that came in or leaves by the interface of a slot, and goes on; `None` where it has no name: then it
@@ -96,17 +101,18 @@ pub fn glance<F: Frame + ?Sized, T: Then>(
     slot: InterfaceSlot,
     next: &T,
 ) -> Option<T::Found> {
-    let [m0, m1, m2, m3, m4, m5, _, _, _, _, _, _, t0, t1] = frame.read::<ETHERNET_LENGTH>(0)?;
+    let [m0, m1, m2, m3, m4, m5, _, _, _, _, _, _, t0, t1, _, _] = frame.read::<FEWEST>(0)?;
     let station = station([m0, m1, m2, m3, m4, m5], slot);
-    let untagged = form(door, false);
+    let seen = Seen { frame, next, form: form(door, false), station };
     match EtherType::from_wire([t0, t1]) {
-        EtherType::IPV4 => next.then(&glance_ipv4(frame, ETHERNET_LENGTH, untagged, station)?),
-        EtherType::IPV6 => next.then(&glance_ipv6(frame, ETHERNET_LENGTH, untagged, station)?),
+        EtherType::IPV4 => seen.ipv4(ETHERNET_LENGTH),
+        EtherType::IPV6 => seen.ipv6(ETHERNET_LENGTH),
         EtherType::C_TAG => {
-            let (at, tagged) = (ETHERNET_LENGTH + TAG_LENGTH, form(door, true));
+            let seen = Seen { form: form(door, true), ..seen };
+            let at = ETHERNET_LENGTH + TAG_LENGTH;
             match EtherType::from_wire(frame.read(at - 2)?) {
-                EtherType::IPV4 => next.then(&glance_ipv4(frame, at, tagged, station)?),
-                EtherType::IPV6 => next.then(&glance_ipv6(frame, at, tagged, station)?),
+                EtherType::IPV4 => seen.ipv4(at),
+                EtherType::IPV6 => seen.ipv6(at),
                 _ => None,
             }
         }
@@ -114,6 +120,8 @@ pub fn glance<F: Frame + ?Sized, T: Then>(
     }
 }
 
+/// So many bytes every frame has that has a name, so that its first ones may be read as words.
+const FEWEST: usize = 16;
 const ETHERNET_LENGTH: usize = 14;
 const TAG_LENGTH: usize = 4;
 const IPV4_LENGTH: usize = 20;
@@ -121,34 +129,100 @@ const IPV6_LENGTH: usize = 40;
 const TCP_LENGTH: usize = 20;
 const UDP_LENGTH: usize = 8;
 
-#[inline(always)] // as above
-fn glance_ipv4<F: Frame + ?Sized>(frame: &F, at: usize, form: u64, station: u64) -> Option<Glance> {
-    const NO_OPTIONS: u8 = 0x45;
-    let header: [u8; IPV4_LENGTH] = frame.read(at)?;
-    let [first, _, l0, l1, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = header;
-    // Neither an offset nor more fragments; the bit that forbids them does not matter.
-    if first != NO_OPTIONS || u16::from_ne_bytes([f0 & 0x3f, f1]) != 0 {
-        return None;
-    }
-    let transport = at + IPV4_LENGTH;
-    let end = at + usize::from(u16::from_be_bytes([l0, l1]));
-    let what = form | glance_transport(frame, IpProtocol(protocol), transport, end)?;
-    let [source, destination] = [[s0, s1, s2, s3], [d0, d1, d2, d3]].map(u32::from_ne_bytes).map(u64::from);
-    let name = Name::new(Ends::V4(source << 32 | destination), what, station);
-    Some(Glance { name, network: at, transport })
+/// A frame whose link layer was seen, and what is to be done.
+struct Seen<'a, F: ?Sized, T> {
+    frame: &'a F,
+    next: &'a T,
+    form: u64,
+    station: u64,
 }
 
-#[inline(always)] // as above
-fn glance_ipv6<F: Frame + ?Sized>(frame: &F, at: usize, form: u64, station: u64) -> Option<Glance> {
-    let [first, _, _, _, l0, l1, protocol, ..] = frame.read::<IPV6_LENGTH>(at)?;
-    if first >> 4 != 6 {
-        return None;
+/// An IP header that was seen: where it begins, and where its packet ends by its own account.
+struct Network {
+    ends: Ends,
+    at: usize,
+    transport: usize,
+    end: usize,
+}
+
+impl<F: Frame + ?Sized, T: Then> Seen<'_, F, T> {
+    #[inline(always)] // see [`glance`], as all that follow
+    fn ipv4(&self, at: usize) -> Option<T::Found> {
+        const NO_OPTIONS: u8 = 0x45;
+        let header: [u8; IPV4_LENGTH] = self.frame.read(at)?;
+        let [first, _, l0, l1, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = header;
+        // Neither an offset nor more fragments; the bit that forbids them does not matter.
+        if first != NO_OPTIONS || u16::from_ne_bytes([f0 & 0x3f, f1]) != 0 {
+            return None;
+        }
+        let end = at + usize::from(u16::from_be_bytes([l0, l1]));
+        let [source, destination] =
+            [[s0, s1, s2, s3], [d0, d1, d2, d3]].map(u32::from_ne_bytes).map(u64::from);
+        let ends = Ends::V4(source << 32 | destination);
+        self.transport(IpProtocol(protocol), &Network { ends, at, transport: at + IPV4_LENGTH, end })
     }
-    let transport = at + IPV6_LENGTH;
-    let end = transport + usize::from(u16::from_be_bytes([l0, l1]));
-    let what = form | glance_transport(frame, IpProtocol(protocol), transport, end)?;
-    let ends = [word(frame, at + 8)?, word(frame, at + 16)?, word(frame, at + 24)?, word(frame, at + 32)?];
-    Some(Glance { name: Name::new(Ends::V6(ends), what, station), network: at, transport })
+
+    #[inline(always)]
+    fn ipv6(&self, at: usize) -> Option<T::Found> {
+        let [first, _, _, _, l0, l1, protocol, ..] = self.frame.read::<IPV6_LENGTH>(at)?;
+        if first >> 4 != 6 {
+            return None;
+        }
+        let transport = at + IPV6_LENGTH;
+        let end = transport + usize::from(u16::from_be_bytes([l0, l1]));
+        let word = |offset| word(self.frame, at + offset);
+        let ends = Ends::V6([word(8)?, word(16)?, word(24)?, word(32)?]);
+        self.transport(IpProtocol(protocol), &Network { ends, at, transport, end })
+    }
+
+    #[inline(always)]
+    fn transport(&self, protocol: IpProtocol, network: &Network) -> Option<T::Found> {
+        if network.end > self.frame.length() {
+            return None;
+        }
+        match protocol {
+            IpProtocol::TCP => self.segment(network),
+            IpProtocol::UDP => {
+                let [s0, s1, d0, d1, ..] = self.frame.read::<UDP_LENGTH>(network.transport)?;
+                if network.transport + UDP_LENGTH > network.end {
+                    return None;
+                }
+                self.next.then(&self.glance(network, of_flow([s0, s1, d0, d1], Sort::Datagram)))
+            }
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn segment(&self, network: &Network) -> Option<T::Found> {
+        let header: [u8; TCP_LENGTH] = self.frame.read(network.transport)?;
+        let [s0, s1, d0, d1, _, _, _, _, _, _, _, _, c0, c1, ..] = header;
+        let length = usize::from(c0 >> 4) * 4;
+        if length < TCP_LENGTH || network.transport + length > network.end {
+            return None;
+        }
+        let flags = WireFlags::of([c0, c1]);
+        let sort = Sort::of(flags);
+        // Which of the flags that data may have it has is all the same.
+        if sort == Sort::Data {
+            return self.next.then(&self.glance(network, of_flow([s0, s1, d0, d1], sort)));
+        }
+        // From whichever port it comes is all the same, but that 0 is a fault of its own.
+        if u16::from_ne_bytes([s0, s1]) == 0 {
+            return None;
+        }
+        if sort == Sort::Opening {
+            self.next.opens(&self.glance(network, of_port([d0, d1], sort, WireFlags(0))))
+        } else {
+            self.next.then(&self.glance(network, of_port([d0, d1], sort, flags)))
+        }
+    }
+
+    #[inline(always)]
+    fn glance(&self, network: &Network, what: u64) -> Glance {
+        let Network { ends, at, transport, .. } = *network;
+        Glance { name: Name::new(ends, what | self.form, self.station), network: at, transport }
+    }
 }
 
 #[inline(always)] // as above
@@ -156,44 +230,4 @@ fn word<F: Frame + ?Sized>(frame: &F, at: usize) -> Option<u64> {
     let [l0, l1, l2, l3, h0, h1, h2, h3] = frame.read(at)?;
     let [low, high] = [[l0, l1, l2, l3], [h0, h1, h2, h3]].map(u32::from_ne_bytes).map(u64::from);
     Some(high << 32 | low)
-}
-
-/// The transport header that begins at `start`, of a packet that ends at `end` by its own account.
-#[inline(always)] // as above
-fn glance_transport<F: Frame + ?Sized>(
-    frame: &F,
-    protocol: IpProtocol,
-    start: usize,
-    end: usize,
-) -> Option<u64> {
-    if end > frame.length() {
-        return None;
-    }
-    match protocol {
-        IpProtocol::TCP => glance_segment(frame, start, end),
-        IpProtocol::UDP => {
-            let [s0, s1, d0, d1, ..] = frame.read::<UDP_LENGTH>(start)?;
-            (start + UDP_LENGTH <= end).then(|| what([s0, s1, d0, d1], Sort::Datagram, 0))
-        }
-        _ => None,
-    }
-}
-
-#[inline(always)] // as above
-fn glance_segment<F: Frame + ?Sized>(frame: &F, start: usize, end: usize) -> Option<u64> {
-    let [s0, s1, d0, d1, _, _, _, _, _, _, _, _, c0, c1, ..] = frame.read::<TCP_LENGTH>(start)?;
-    let length = usize::from(c0 >> 4) * 4;
-    if length < TCP_LENGTH || start + length > end {
-        return None;
-    }
-    let flags = TcpFlags::from_wire([c0, c1]);
-    let has_source = u16::from_ne_bytes([s0, s1]) != 0;
-    match Sort::of(flags)? {
-        // Which of the flags that data may have it has is all the same.
-        Sort::Data => Some(what([s0, s1, d0, d1], Sort::Data, 0)),
-        // From whichever port it comes is all the same, but that 0 is a fault of its own.
-        Sort::Impossible if has_source => Some(what([0, 0, d0, d1], Sort::Impossible, flags.bits())),
-        Sort::Opening if has_source => Some(what([0, 0, d0, d1], Sort::Opening, 0)),
-        Sort::Impossible | Sort::Opening | Sort::Greeting | Sort::Datagram => None,
-    }
 }

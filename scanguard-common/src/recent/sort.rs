@@ -2,7 +2,7 @@
 
 use crate::cause::Cause;
 use crate::classify::flags::{TcpFlags, class};
-use crate::classify::{Class, Part};
+use crate::classify::Class;
 
 /// What can become of a frame, by its flags alone: what can only pass is never mistaken for what can only be dropped.
 #[repr(u8)]
@@ -13,8 +13,8 @@ pub enum Sort {
     Data = 1,
     /// A UDP datagram.
     Datagram = 2,
-    /// A TCP segment with flags that no stack sends.
-    Impossible = 3,
+    /// A TCP segment with any other flags: whether those are impossible, its cause tells.
+    Other = 3,
     /// A SYN, named with its source: whether that is banned.
     Opening = 4,
     /// A SYN as a stack writes it, from whomever: whether somebody listens.
@@ -30,27 +30,39 @@ impl Sort {
             Sort::Data | Sort::Datagram => matches!(cause, Cause::InConnection | Cause::InFlow | Cause::Udp),
             Sort::Greeting => cause == Cause::NewConnection,
             Sort::Opening => matches!(cause, Cause::Banned | Cause::BannedNetwork | Cause::Denied),
-            Sort::Impossible => IMPOSSIBLE_CAUSES >> cause.index() & 1 != 0,
+            Sort::Other => IMPOSSIBLE_CAUSES >> cause.index() & 1 != 0,
         }
     }
 
-    /// The sort of a segment with these flags; `None` for those that accept, cancel or reset something.
+    /// The sort of a segment with these flags, as [`WireFlags`].
+    ///
+    /// Two comparisons, where the table of what is impossible would take more than to ask in vain for the few segments
+    /// that accept, cancel or reset something, of which nothing is kept.
     #[inline(always)] // as `glance`, of which it is a part
-    pub(super) fn of(flags: TcpFlags) -> Option<Sort> {
-        const IMPOSSIBLE: u64 = all(Sort::Impossible);
-        const OPENING: u64 = all(Sort::Opening);
-        const DATA: u64 = all(Sort::Data);
+    pub(super) fn of(WireFlags(flags): WireFlags) -> Sort {
+        const CARRIES_OR_ENDS: u16 =
+            (TcpFlags::SYN | TcpFlags::RST | TcpFlags::ACK | TcpFlags::RESERVED).to_be();
+        const OPENS: u16 = CARRIES_OR_ENDS | TcpFlags::FIN.to_be();
 
-        let bit = 1_u64 << (flags.bits() & COUNTED);
-        if DATA & bit != 0 && flags.bits() & TcpFlags::RESERVED == 0 {
-            Some(Sort::Data)
-        } else if IMPOSSIBLE & bit != 0 || flags.bits() & TcpFlags::RESERVED != 0 {
-            Some(Sort::Impossible)
-        } else if OPENING & bit != 0 {
-            Some(Sort::Opening)
+        if flags & CARRIES_OR_ENDS == TcpFlags::ACK.to_be() {
+            Sort::Data
+        } else if flags & OPENS == TcpFlags::SYN.to_be() {
+            Sort::Opening
         } else {
-            None
+            Sort::Other
         }
+    }
+}
+
+/// The flags of a segment as they lie in its header: turning them round would take longer than comparing them.
+#[derive(Clone, Copy)]
+pub(super) struct WireFlags(pub(super) u16);
+
+impl WireFlags {
+    /// Of the two bytes in which they are, the first of which has the header's length beside.
+    #[inline(always)] // as above
+    pub(super) fn of(bytes: [u8; 2]) -> WireFlags {
+        WireFlags(u16::from_ne_bytes(bytes) & 0x0fff_u16.to_be())
     }
 }
 
@@ -69,51 +81,29 @@ const IMPOSSIBLE_CAUSES: u64 = {
 
 const _: () = assert!(Cause::ALL.len() <= 64, "each has its bit");
 
-/// All flags but those of congestion notification, which change nothing, and the reserved ones.
-const COUNTED: u16 = 0x3f;
-
-/// The values of the six flags that count for which [`class`] says that they are of this sort: a bit for each.
-const fn all(wanted: Sort) -> u64 {
-    let mut values = 0;
-    let mut bits = 0;
-    while bits <= COUNTED {
-        let is_wanted = match class(TcpFlags::from_bits(bits)) {
-            Class::Impossible(_) => matches!(wanted, Sort::Impossible),
-            Class::Opens => matches!(wanted, Sort::Opening),
-            Class::NeedsConnection(Part::Carries | Part::Ends) => matches!(wanted, Sort::Data),
-            Class::NeedsConnection(Part::Accepts | Part::Cancels | Part::Resets)
-            | Class::Datagram
-            | Class::Pings
-            | Class::Associates
-            | Class::NotJudged(_) => false,
-        };
-        if is_wanted {
-            values |= 1 << bits;
-        }
-        bits += 1;
-    }
-    values
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classify::Part;
 
     #[test]
     fn flags_are_sorted_as_they_are_classified() {
         for bits in 0..0x1000 {
             let flags = TcpFlags::from_bits(bits);
             let expected = match class(flags) {
-                Class::Impossible(_) => Some(Sort::Impossible),
-                Class::NeedsConnection(Part::Carries | Part::Ends) => Some(Sort::Data),
-                Class::Opens => Some(Sort::Opening),
+                Class::NeedsConnection(Part::Carries | Part::Ends) => Sort::Data,
+                Class::Opens => Sort::Opening,
                 Class::NeedsConnection(Part::Accepts | Part::Cancels | Part::Resets)
+                | Class::Impossible(_)
                 | Class::Datagram
                 | Class::Pings
                 | Class::Associates
-                | Class::NotJudged(_) => None,
+                | Class::NotJudged(_) => Sort::Other,
             };
-            assert_eq!(Sort::of(flags), expected, "{bits:#05x}");
+            for beside in [0, 0xf000] {
+                let flags = WireFlags::of((bits | beside).to_be_bytes());
+                assert_eq!(Sort::of(flags), expected, "{bits:#05x}");
+            }
         }
     }
 }
