@@ -3,7 +3,7 @@
 //!
 //! A frame gets a [`Name`]: everything that its decision depends on, taken from fixed places of the frame. Two frames of
 //! the same name are decided alike, as long as nothing else changes; what else there is changes the edition of the
-//! [`Rules`], or is believed for about a second. Names are compared whole, and kept apart by what
+//! [`Rules`](crate::schema::Rules), or is believed for about a second. Names are compared whole, and kept apart by what
 //! may become of them ([`Sort`]): what can only pass is never mistaken for what can only be dropped.
 //!
 //! Most frames of a stream or a flood have a name: whole TCP segments and UDP datagrams, behind at most one VLAN tag,
@@ -22,16 +22,16 @@ pub use sort::Sort;
 
 use crate::cause::{Action, Cause};
 use crate::key::Address;
-use crate::schema::Rules;
 
 /// When something was decided, and by which edition of the rules: not the same again a moment later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment(u64);
 
 impl Moment {
-    /// The current moment, by a number of less than 32 bits that changes about once a second, and the rules.
-    pub fn new(a_while: u64, rules: &Rules) -> Moment {
-        Moment(u64::from(rules.edition()) << 32 | a_while)
+    /// The current moment, by a number of less than 32 bits that changes about once a second, and the edition of the
+    /// [`Rules`](crate::schema::Rules).
+    pub fn new(a_while: u64, edition: u32) -> Moment {
+        Moment(u64::from(edition) << 32 | a_while)
     }
 }
 

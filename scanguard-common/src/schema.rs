@@ -7,7 +7,7 @@ use crate::time::{Nanos, Seconds};
 
 /// The number of this contract: raised whenever a map's key, value, size or meaning changes. It is kept with
 /// the pins, and a controller of another number touches nothing.
-pub const SCHEMA: u32 = 4;
+pub const SCHEMA: u32 = 5;
 
 /// How many interfaces can be guarded at once.
 pub const MAX_INTERFACES: u32 = 64;

@@ -3,6 +3,8 @@
 //! All of them are pinned and shared by the programs of all guarded interfaces. A name has at most 15
 //! characters, so that `bpftool map` shows it whole.
 
+use core::cell::UnsafeCell;
+
 use aya_ebpf::Global;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
@@ -116,6 +118,13 @@ pub(crate) static BALLOTS: Array<Ballot> = Array::with_max_entries(BALLOT_PLACES
 #[map]
 pub(crate) static RULES: Array<Rules> = Array::with_max_entries(1, 0);
 
+/// The edition of the rules, as they have it too. Written by the controller.
+///
+/// Each frame asks for it. It is in `.bss`, a map of one value of which the programs know the address: that takes two
+/// instructions where a look-up takes twelve. aya zeroes it whenever it loads programs, so that nothing else may be there.
+#[unsafe(no_mangle)]
+pub(crate) static EDITION: Edition = Edition(UnsafeCell::new(0));
+
 /// Ports that are published, or decoys: port → rule. Written by the controller.
 #[map]
 pub(crate) static PORT_RULES: Array<PortRule> = Array::with_max_entries(PORTS, 0);
@@ -195,3 +204,20 @@ pub(crate) static HASH_SEED: Global<u64> = Global::new(0);
 /// configured for.
 #[unsafe(no_mangle)]
 pub(crate) static TICK: Global<u64> = Global::new(4_000_000);
+
+/// A number that somebody else writes, and that is read where it lies.
+#[repr(transparent)]
+pub(crate) struct Edition(UnsafeCell<u32>);
+
+// SAFETY: programs only read it, whole and each time anew.
+unsafe impl Sync for Edition {}
+
+impl Edition {
+    /// As it is now.
+    #[inline(always)] // asked of every frame
+    pub(crate) fn read(&self) -> u32 {
+        // SAFETY: it is there as long as the program is, and every value is valid. The target has no atomic loads; a load
+        // of an aligned word is one all the same.
+        unsafe { self.0.get().read_volatile() }
+    }
+}

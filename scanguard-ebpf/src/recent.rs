@@ -6,7 +6,7 @@ use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::cause::Cause;
 use scanguard_common::recent::{Door, Glance, Moment, Recent, Sort, Then, glance};
-use scanguard_common::schema::{InterfaceSlot, Rules};
+use scanguard_common::schema::InterfaceSlot;
 
 use crate::frame::PacketMemory;
 use crate::lookup::{ban, may_be_refused, ticks};
@@ -27,7 +27,7 @@ impl Then for Incoming<'_> {
 
     #[inline(always)] // see `glance`
     fn then(&self, glance: &Glance) -> Option<Cause> {
-        let recent = recall(glance, now()?)?;
+        let recent = recall(glance, now())?;
         recent.again();
         recent.cause()
     }
@@ -46,7 +46,7 @@ impl Then for Outgoing {
 
     #[inline(always)] // see `glance`
     fn then(&self, glance: &Glance) -> Option<&'static mut Recent> {
-        recall(glance, now()?)
+        recall(glance, now())
     }
 }
 
@@ -65,7 +65,7 @@ extern "C" fn scanguard_opened(ctx: *mut xdp_md) -> u32 {
 #[inline(always)] // one frame on the BPF stack less
 fn opened(frame: &PacketMemory, slot: InterfaceSlot) -> Option<Cause> {
     let glance = glance(frame, Door::Incoming, slot, &Seen)?;
-    let now = now()?;
+    let now = now();
     let may_be_refused = may_be_refused(glance.sender());
     if may_be_refused && let Some(refused) = recall(&glance, now) {
         refused.again();
@@ -144,11 +144,11 @@ fn recall(glance: &Glance, now: Moment) -> Option<&'static mut Recent> {
 
 #[inline(always)] // see `glance`
 fn keep(glance: &Glance, cause: Cause) -> Option<()> {
-    let (place, now) = (place(glance)?, now()?);
+    let place = place(glance)?;
     if let Some((source, destination, cause, more)) = place.folded() {
         report::fold(source, destination, cause, more);
     }
-    *place = Recent::new(*glance.name(), now, cause);
+    *place = Recent::new(*glance.name(), now(), cause);
     Some(())
 }
 
@@ -162,7 +162,7 @@ fn place(glance: &Glance) -> Option<&'static mut Recent> {
 /// The current moment, which lasts 128 ticks of the kernel's coarse clock: an eighth of a second to one and a quarter, by
 /// how the kernel was configured.
 #[inline(always)] // see `glance`
-fn now() -> Option<Moment> {
+fn now() -> Moment {
     const WHILE_LOG2: u32 = 7;
-    maps::RULES.get(0).map(|rules: &Rules| Moment::new(ticks() >> WHILE_LOG2, rules))
+    Moment::new(ticks() >> WHILE_LOG2, maps::EDITION.read())
 }

@@ -32,6 +32,7 @@ use crate::pin::Pins;
 /// The map that tells by which contract all others were made.
 pub(crate) const SCHEMA: &str = "SCHEMA";
 const RULES: &str = "RULES";
+pub(crate) const EDITION: &str = "EDITION";
 const PORT_RULES: &str = "PORT_RULES";
 const INTERFACES: &str = "INTERFACES";
 const COUNTS: &str = "COUNTS";
@@ -97,10 +98,17 @@ pub(crate) fn write_schema(pins: &Pins) -> anyhow::Result<()> {
         .with_context(|| format!("writing {}", pins.map(SCHEMA).display()))
 }
 
+/// What a map is called in the object of the programs, which is how its pin is called but for one: the edition of the rules
+/// lies in a section, after which the map is called.
+pub(crate) fn in_object(name: &str) -> &str {
+    if name == EDITION { ".bss" } else { name }
+}
+
 /// The maps that commands read and write.
 pub(crate) struct Maps {
     interfaces: Array<MapData, Wire<Interface>>,
     rules: Array<MapData, Wire<Rules>>,
+    edition: Array<MapData, u32>,
     port_rules: Array<MapData, Wire<PortRule>>,
     all_port_rules: MapData,
     counts: PerCpuArray<MapData, Wire<Tally>>,
@@ -124,6 +132,7 @@ impl Maps {
         Ok(Maps {
             interfaces: open(pins, INTERFACES)?,
             rules: open(pins, RULES)?,
+            edition: open(pins, EDITION)?,
             port_rules: open(pins, PORT_RULES)?,
             all_port_rules: open_any(pins, PORT_RULES)?,
             counts: open(pins, COUNTS)?,
@@ -180,7 +189,8 @@ impl Maps {
 
     /// Changes what holds for the whole host.
     pub(crate) fn set_rules(&mut self, rules: Rules) -> anyhow::Result<()> {
-        self.rules.set(0, Wire(rules), 0).context("writing the map RULES")
+        self.rules.set(0, Wire(rules), 0).context("writing the map RULES")?;
+        self.edition.set(0, rules.edition(), 0).context("writing the map EDITION")
     }
 
     /// Has the programs recall nothing that they decided before, by a new edition of the rules: after whatever it depended

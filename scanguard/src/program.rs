@@ -86,7 +86,7 @@ fn prepare(constants: Constants, pins: Option<&Pins>) -> anyhow::Result<Ebpf> {
         .override_global(aya_log::LEVEL, &constants.log_level, true);
     if let Some(pins) = pins {
         for name in maps::names() {
-            loader.map_pin_path(name, pins.map(name));
+            loader.map_pin_path(maps::in_object(name), pins.map(name));
         }
     }
     loader.load(object).map_err(explain_open)

@@ -232,8 +232,8 @@ fn whatever_needs_a_closer_look_has_no_name() {
 #[test]
 fn what_was_decided_is_recalled_of_the_same_name_in_the_same_moment() {
     let rules = Rules::new(Preset::Off.judgement(), SEED);
-    let (now, later) = (Moment::new(6, &rules), Moment::new(8, &rules));
-    let renewed = Moment::new(6, &rules.renewed());
+    let (now, later) = (Moment::new(6, rules.edition()), Moment::new(8, rules.edition()));
+    let renewed = Moment::new(6, rules.renewed().edition());
     let [frame, other] = [80, 81].map(|port| v4().tcp(1, port).flags("FPU").build());
     let name = |frame: &[u8]| name(frame).expect("a name").0;
     let mut recent = Recent::new(name(&frame), now, Cause::TcpXmas);

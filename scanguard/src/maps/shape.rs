@@ -25,7 +25,7 @@ use scanguard_common::schema::{
 use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
 use scanguard_common::stray::Budget;
 
-use super::{ALLOWED, BANNED, COUNTS, DENIED, EVENTS, INCIDENTS, INTERFACES, NOTES, PORT_RULES, RULES};
+use super::{ALLOWED, BANNED, COUNTS, DENIED, EDITION, EVENTS, INCIDENTS, INTERFACES, NOTES, PORT_RULES, RULES};
 use super::{BANNED_NETS, NETWORKS, PEERS, SCHEMA, SOURCES, SPARED, TARGETS, TRAILS, info};
 use crate::pin::Pins;
 
@@ -58,9 +58,10 @@ const fn by_address<V>(name: &'static str, kind: MapType, entries: u32) -> Shape
     shape(name, kind, (ADDRESS, size_of::<V>()), entries)
 }
 
-const SHAPES: [Shape; 33] = [
+const SHAPES: [Shape; 34] = [
     array::<u32>(SCHEMA, 1),
     array::<Rules>(RULES, 1),
+    array::<u32>(EDITION, 1),
     array::<PortRule>(PORT_RULES, PORTS),
     array::<Interface>(INTERFACES, MAX_INTERFACES),
     per_processor::<Tally>(COUNTS, MAX_INTERFACES * CAUSES_PER_INTERFACE),

@@ -15,7 +15,7 @@ use crate::pin::Pins;
 pub(super) fn pin_missing(object: &[u8], pins: &Pins) -> Result<(), EbpfError> {
     let mut described = Object::parse(object)?.maps;
     for name in maps::names().filter(|name| !pins.map(name).exists()) {
-        let Some(map) = described.remove(name) else { continue }; // which is found out when a program wants it
+        let Some(map) = described.remove(maps::in_object(name)) else { continue }; // which is found out when a program wants it
         let made = MapData::create(map, name, None)?;
         let pinned = made.pin(pins.map(name));
         pinned.map_err(|error| MapError::PinError { name: Some(name.to_owned()), error })?;

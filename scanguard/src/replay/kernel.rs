@@ -39,7 +39,7 @@ use crate::capture::CapturedFrame;
 use crate::clock;
 use crate::error::Error;
 use crate::kernel;
-use crate::maps::Wire;
+use crate::maps::{self, Wire};
 use crate::privilege;
 use crate::program::{self, Constants, EGRESS, INGRESS};
 pub(super) use scene::Scene;
@@ -339,7 +339,10 @@ impl Kernel {
 fn set_rules(ebpf: &mut Ebpf, rules: Rules) -> anyhow::Result<()> {
     let map = ebpf.map_mut("RULES").context("the object has no map RULES")?;
     let mut map: Array<&mut MapData, Wire<Rules>> = map.try_into()?;
-    map.set(0, Wire(rules), 0).context("writing the map RULES")
+    map.set(0, Wire(rules), 0).context("writing the map RULES")?;
+    let map = ebpf.map_mut(maps::in_object(maps::EDITION)).context("the object has no map EDITION")?;
+    let mut map: Array<&mut MapData, u32> = map.try_into()?;
+    map.set(0, rules.edition(), 0).context("writing the map EDITION")
 }
 
 /// The frame in one piece, if the program can be shown it. Zeros stand for what was not captured, which is as good as

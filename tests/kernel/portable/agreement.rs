@@ -168,7 +168,9 @@ impl Kernel {
     /// Changes what holds for the whole host.
     pub(super) fn set_rules(&mut self, rules: Rules) -> Result<()> {
         let mut map: Array<_, Wire<Rules>> = self.ebpf.map_mut("RULES").context("RULES")?.try_into()?;
-        Ok(map.set(0, Wire(rules), 0)?)
+        map.set(0, Wire(rules), 0)?;
+        let mut map: Array<_, u32> = self.ebpf.map_mut(".bss").context("EDITION")?.try_into()?;
+        Ok(map.set(0, rules.edition(), 0)?)
     }
 
     /// Runs the program on one frame and demands the model's action, and its cause counted once, with its bytes. Returns
