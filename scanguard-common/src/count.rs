@@ -72,7 +72,8 @@ pub enum Note {
     Banned = 2,
     /// A source should have been banned, but the table of bans was full.
     BansFull = 3,
-    /// A source was pushed out by another before it could make a second contact, within a minute of its first.
+    /// A source was pushed out by another before it could make a second contact, within a minute of its first, or a packet
+    /// was not looked at so that none is.
     Crowded = 4,
 }
 

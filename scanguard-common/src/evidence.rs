@@ -23,9 +23,9 @@ mod witness;
 
 pub use decay::{decayed, half_life_factor};
 pub use kind::{Kind, Weights};
-pub use knock::{CROWDED_WITHIN, Knock, Visitor};
+pub use knock::{CROWDED_WITHIN, JUST_COME, Knock, ONE_IN, Visitor};
 pub use pending::ANSWER_WITHIN;
 pub use quoted::name_quoted;
 pub use source::{REMEMBERED, Source};
 pub use trail::{Entry, TRAIL_LENGTH, Trail};
-pub use witness::{Contact, Tables, Trial, Verdict, traces_a_route, witness};
+pub use witness::{Contact, Tables, Trial, Verdict, is_turned_away, traces_a_route, witness};

@@ -31,40 +31,41 @@ pub(crate) struct Case<'p> {
     pub(crate) at: Nanos,
 }
 
-/// What follows for a packet that came in, and lies aside.
-pub(crate) fn of_incoming(ctx: &XdpContext, reason: &Reason) {
+/// What follows for a packet that came in, and lies aside; when, if somebody has asked already.
+pub(crate) fn of_incoming(ctx: &XdpContext, reason: &Reason, at: Option<Nanos>) {
     let kind = reason.kind();
     if kind.is_some() || reason.cause.action() == Action::Drop {
-        scanguard_take_in(ctx.ctx, packed(kind, reason));
+        let Nanos(at) = at.unwrap_or_else(now);
+        scanguard_take_in(ctx.ctx, packed(kind, reason), at);
     }
 }
 
 /// What follows for a packet that leaves or was kept back, and lies aside as the packet that it answers.
 pub(crate) fn of_outgoing(ctx: &TcContext, kind: Option<Kind>, reason: &Reason) {
-    scanguard_take_out(ctx.skb.skb, packed(kind, reason));
+    scanguard_take_out(ctx.skb.skb, packed(kind, reason), now().0);
 }
 
 #[unsafe(no_mangle)]
 #[inline(never)] // a global function: see `aside`
-extern "C" fn scanguard_take_in(ctx: *mut xdp_md, what: u32) -> u32 {
-    follow(&XdpContext::new(black_box(ctx)), Door::In, what)
+extern "C" fn scanguard_take_in(ctx: *mut xdp_md, what: u32, at: u64) -> u32 {
+    follow(&XdpContext::new(black_box(ctx)), Door::In, what, Nanos(at))
 }
 
 #[unsafe(no_mangle)]
 #[inline(never)] // as above
-extern "C" fn scanguard_take_out(ctx: *mut __sk_buff, what: u32) -> u32 {
-    follow(&TcContext::new(black_box(ctx)), Door::Out, what)
+extern "C" fn scanguard_take_out(ctx: *mut __sk_buff, what: u32, at: u64) -> u32 {
+    follow(&TcContext::new(black_box(ctx)), Door::Out, what, Nanos(at))
 }
 
 /// The context is used by messages alone. Where those are left out, the compiler would not pass it either, and the
 /// verifier miss it: hence the `black_box`.
 #[inline(always)] // one frame on the BPF stack less
-fn follow<C: EbpfContext>(ctx: &C, door: Door, what: u32) -> u32 {
+fn follow<C: EbpfContext>(ctx: &C, door: Door, what: u32, at: Nanos) -> u32 {
     let (Some(interface), Some(packet)) = (InterfaceSlot::new(maps::SLOT.load()), aside::get(door)) else {
         return 0;
     };
     let (kind, reason) = unpacked(what);
-    let case = Case { interface, reason, packet, at: now() };
+    let case = Case { interface, reason, packet, at };
     report::tell(ctx, &case);
     if let Some(kind) = kind {
         let held = ledger::hold(ctx, &case, kind).forgotten();

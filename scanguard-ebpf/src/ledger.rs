@@ -5,12 +5,17 @@ use aya_ebpf::bindings::BPF_NOEXIST;
 use scanguard_common::ban::Ban;
 use scanguard_common::count::Note;
 use scanguard_common::event::News;
-use scanguard_common::evidence::{Contact, Entry, Kind, Knock, Source, Tables, Trail, Verdict, witness};
+use scanguard_common::cause::Cause;
+use scanguard_common::evidence::{
+    Contact, Entry, Kind, Knock, Source, Tables, Trail, Verdict, is_turned_away, witness,
+};
 use scanguard_common::key::{Address, spread, spread_port};
+use scanguard_common::mark::Reason;
+use scanguard_common::parse::Packet;
 use scanguard_common::schema::DOOR_PLACES;
-use scanguard_common::time::Seconds;
+use scanguard_common::time::{Nanos, Seconds};
 
-use crate::aside::forgotten;
+use crate::aside::{self, Door, forgotten};
 use crate::consequences::Case;
 use crate::lookup::{allows, hint_at};
 use crate::{maps, report};
@@ -41,15 +46,13 @@ impl Held {
 #[inline(never)] // as in `main`
 pub(crate) fn hold<C: EbpfContext>(ctx: &C, case: &Case<'_>, kind: Kind) -> Held {
     let Some(rules) = maps::RULES.get(0) else { return Held::Noted };
-    let packet = case.packet;
-    let ports = packet.transport.ports;
-    let protocol = packet.transport.protocol.0;
-    let spread = spread_port(packet.destination, protocol, ports.destination.0, maps::HASH_SEED.load());
-    let [k0, k1, k2, k3, ..] = spread.to_le_bytes();
-    let key = u32::from_le_bytes([k0, k1, k2, k3]);
-    let contact = Contact::new(packet, kind, &case.reason, key, Seconds::of(case.at));
+    let contact = contact(case.packet, kind, &case.reason, case.at);
     match witness(&mut Ledger, &contact, rules.judgement()) {
         Verdict::Waiting => Held::Waiting,
+        Verdict::TurnedAway => {
+            report::note(Note::Crowded);
+            Held::Waiting
+        }
         Verdict::Noted => Held::Noted,
         Verdict::Displaced => {
             report::note(Note::Crowded);
@@ -67,6 +70,35 @@ pub(crate) fn hold<C: EbpfContext>(ctx: &C, case: &Case<'_>, kind: Kind) -> Held
             Held::Noted
         }
     }
+}
+
+/// Whether the packet that lies aside and is dropped for this cause is one too many of a crowd: then it is counted, and
+/// nothing else follows.
+pub(crate) fn turns_away(cause: Cause, at: Nanos) -> bool {
+    scanguard_crowd(cause.index().into(), at.0) != 0
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)] // a global function: see `aside`
+extern "C" fn scanguard_crowd(cause: u32, at: u64) -> u32 {
+    let (Some(packet), Some(rules)) = (aside::get(Door::In), maps::RULES.get(0)) else { return 0 };
+    let Some(cause) = Cause::from_number(cause) else { return 0 };
+    let Some(kind) = Kind::of(cause) else { return 0 };
+    is_turned_away(
+        &mut Ledger,
+        &contact(packet, kind, &Reason::of(cause), Nanos(at)),
+        rules.judgement(),
+    )
+    .into()
+}
+
+#[inline(always)] // one frame on the BPF stack less
+fn contact(packet: &Packet, kind: Kind, reason: &Reason, at: Nanos) -> Contact {
+    let port = packet.transport.ports.destination.0;
+    let protocol = packet.transport.protocol.0;
+    let spread = spread_port(packet.destination, protocol, port, maps::HASH_SEED.load());
+    let [k0, k1, k2, k3, ..] = spread.to_le_bytes();
+    Contact::new(packet, kind, reason, u32::from_le_bytes([k0, k1, k2, k3]), Seconds::of(at))
 }
 
 /// What new records begin as: not on the stack, which has no room for them.

@@ -27,7 +27,8 @@ mod understand;
 
 use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
-use scanguard_common::cause::Cause;
+use scanguard_common::cause::{Action, Cause};
+use scanguard_common::count::Note;
 use scanguard_common::decide::decide;
 use scanguard_common::evidence::{Kind, name_quoted};
 use scanguard_common::frame::Frame as _;
@@ -38,7 +39,7 @@ use scanguard_common::refusal::{Leaving, Refusal, leaving, silence};
 use scanguard_common::schema::InterfaceSlot;
 
 use crate::frame::PacketMemory;
-use crate::lookup::{Incoming, Outgoing};
+use crate::lookup::{Incoming, Outgoing, now};
 
 /// Ingress: judges every frame that arrives, before the host sees it.
 #[xdp]
@@ -83,8 +84,16 @@ fn decide_anew(ctx: XdpContext, interface: InterfaceSlot, length: usize) -> Caus
     if !is_of_consequence(cause) {
         return cause;
     }
+    let at = match cause.action() {
+        Action::Drop => Some(now()),
+        Action::Pass => None, // of which seldom anything follows that wants to know
+    };
+    if at.is_some_and(|at| ledger::turns_away(cause, at)) {
+        report::note(Note::Crowded);
+        return cause;
+    }
     let reason = mark::settle(cause, traces::find(&ctx, cause), packet, &kernel);
-    consequences::of_incoming(&ctx, &reason);
+    consequences::of_incoming(&ctx, &reason, at);
     reason.cause
 }
 

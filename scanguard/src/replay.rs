@@ -153,21 +153,25 @@ fn come_in(
         return Ok(());
     }
     let scene = kernel.as_ref().map(|_| host.scene_of_incoming(frame, parsed.ok()));
-    let reason = match parsed {
+    let (cause, reason) = match parsed {
         Ok(packet) => {
             let cause = decide(packet, &Incoming::new(host, frame));
-            let mark = host.find_mark(frame, packet, cause);
-            mark::settle(cause, mark, packet, &Incoming::new(host, frame))
+            if host.turns_away(packet, cause) {
+                (cause, None)
+            } else {
+                let mark = host.find_mark(frame, packet, cause);
+                let reason = mark::settle(cause, mark, packet, &Incoming::new(host, frame));
+                (reason.cause, Some(reason))
+            }
         }
-        Err(cause) => Reason::of(cause),
+        Err(cause) => (cause, None),
     };
-    let cause = reason.cause;
     if let Some((kernel, scene)) = kernel.zip(scene) {
         kernel.agree_on_incoming(frame, parsed.ok(), &scene, cause)?;
     }
     report.count_incoming(cause, frame.length());
     if let Ok(packet) = parsed {
-        if let Some(kind) = reason.kind() {
+        if let Some((kind, reason)) = reason.and_then(|reason| Some((reason.kind()?, reason))) {
             report.tell(host.hold(packet, kind, &reason));
         }
         let flow = Flow::of_incoming(packet);

@@ -66,7 +66,10 @@ fn two_hundred_sources_with_three_ports_each_are_one_incident_and_nobody_is_bann
     assert_eq!(books.bans().count(), 0);
     let target = host(&books);
     assert_eq!((target.begun(), target.last()), (START, START.after(59)));
-    assert_eq!((target.attempts(), target.banned(), target.range()), (600, 0, Some([1, 600])));
+    assert_eq!((target.banned(), target.range()), (0, Some([1, 600])));
+    // Whoever meets another at the door who has just come may be turned away: of 600, one for every 1 600 pairs that come
+    // within four seconds.
+    assert!((597..=600).contains(&target.attempts()), "{} attempts", target.attempts());
     for (what, found, truth, error) in [
         ("ports", target.ports().estimate(), 600.0, 0.01),
         ("sources", target.sources().estimate(), 200.0, 0.014),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use scanguard_common::cause::Cause;
+use scanguard_common::cause::{Action, Cause};
 use scanguard_common::classify::{Class, Part, classify};
 use scanguard_common::parse::parse;
 use scanguard_common::policy::Preset;
@@ -206,9 +206,6 @@ fn whatever_needs_a_closer_look_has_no_name() {
     for frame in [
         nothing,
         v4().tcp(0, 80).flags("S").build(),
-        v4().tcp(1, 80).flags("SA").build(),
-        v4().tcp(1, 80).flags("F").build(),
-        v4().tcp(1, 80).flags("R").build(),
         v4().tcp(0, 80).flags("FPU").build(),
         v4().tcp(1, 80).flags("A").data_offset(4).build(),
         v4().tcp(1, 80).flags("A").data_offset(6).build(),
@@ -226,6 +223,21 @@ fn whatever_needs_a_closer_look_has_no_name() {
         udp(v6().length(200)),
     ] {
         assert_eq!(name(&frame), None, "{frame:02x?}");
+    }
+}
+
+#[test]
+fn of_what_accepts_cancels_or_resets_nothing_is_kept() {
+    for flags in ["SA", "F", "R", "RA"] {
+        let frame = v4().tcp(1, 80).flags(flags).build();
+        let (_, sort) = name(&frame).expect("a name");
+        let packet = parse(frame.as_slice()).expect("a packet");
+        assert_eq!(sort, Sort::Other, "{flags}");
+        let kept = Cause::ALL.iter().filter(|cause| sort.keeps(**cause));
+        for cause in kept {
+            assert_ne!(classify(&packet), Class::Impossible(*cause), "{flags}");
+            assert_eq!(cause.action(), Action::Drop, "{}", cause.name());
+        }
     }
 }
 

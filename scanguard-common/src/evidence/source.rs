@@ -2,6 +2,7 @@
 
 use super::decay::{STEP, decayed};
 use super::kind::{Kind, Weights};
+use super::knock::REMEMBERS;
 use super::pending::Pending;
 use super::witness::Trial;
 use crate::classify::signature::Label;
@@ -70,11 +71,11 @@ impl Source {
         pending: [Pending::NONE; PENDING],
     };
 
-    /// Begins to observe a source of which nothing was known.
+    /// Begins to observe a source of which nothing was known, or nothing for so long that the door has forgotten it.
     pub(super) fn begin(&mut self, now: Seconds) {
-        self.faded = now.0;
-        self.since = now.0;
-        self.last = now.0;
+        if self.last == 0 || now.since(Seconds(self.last)) >= REMEMBERS {
+            *self = Source { faded: now.0, since: now.0, last: now.0, ..Source::UNKNOWN };
+        }
     }
 
     /// Lets time do its work: what was held against the source fades.

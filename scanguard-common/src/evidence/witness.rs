@@ -71,7 +71,7 @@ pub trait Tables {
     /// What is known of a source.
     fn source(&mut self, source: Address) -> Option<&mut Source>;
 
-    /// Makes room for a source of which nothing is known: [`Source::UNKNOWN`].
+    /// Makes room for a source of which nothing is known: [`Source::UNKNOWN`]. Where there is a record, that is the one.
     fn admit(&mut self, source: Address) -> Option<&mut Source>;
 
     /// The place at the door for this spread.
@@ -101,6 +101,8 @@ pub enum Verdict {
     /// The source was a stranger, and another who had come less than [`CROWDED_WITHIN`](super::CROWDED_WITHIN) seconds
     /// before was forgotten for it.
     Displaced,
+    /// The source was one too many of a crowd: it was not looked at.
+    TurnedAway,
     /// The source is banned from now on, for so many seconds.
     Banned(u32),
     /// The source should have been banned, but the table of bans is full.
@@ -113,18 +115,42 @@ pub fn witness<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) 
     if traces_a_route(contact.protocol, contact.trial.port) {
         return Verdict::Noted;
     }
-    if tables.source(contact.source).is_none() {
+    let spread = tables.spread(contact.source);
+    if !is_recorded(tables, contact, spread) {
         // A contact that is enough by itself needs no record.
         if Weights::against(contact.trial.kind) >= rules.threshold {
             return ban(tables, contact, rules);
         }
-        match introduce(tables, contact) {
+        match introduce(tables, contact, spread) {
             Introduction::Known => {}
             Introduction::Crowd => return Verdict::Displaced,
             Introduction::Waits => return Verdict::Waiting,
+            Introduction::TurnedAway => return Verdict::TurnedAway,
         }
     }
     if is_over(tables, contact, rules) { ban(tables, contact, rules) } else { Verdict::Noted }
+}
+
+/// Whether a contact is one too many of a crowd, so that whatever else could be found out of it need not be.
+pub fn is_turned_away<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> bool {
+    let Trial { kind, key, at, .. } = contact.trial;
+    let spread = tables.spread(contact.source);
+    tables.door(spread).is_some_and(|place| {
+        place.greet(spread, key, at) == Visitor::TurnedAway
+            && !place.may_be_recorded(at)
+            && Weights::against(kind) < rules.threshold
+    })
+}
+
+/// Whether the source has a record. Where the door knows of none, it is not looked for.
+fn is_recorded<T: Tables>(tables: &mut T, contact: &Contact, spread: u64) -> bool {
+    let now = contact.trial.at;
+    let is_recorded = tables.door(spread).is_some_and(|place| place.may_be_recorded(now))
+        && tables.source(contact.source).is_some();
+    if is_recorded && let Some(place) = tables.door(spread) {
+        place.is_recorded(now);
+    }
+    is_recorded
 }
 
 enum Introduction {
@@ -134,28 +160,30 @@ enum Introduction {
     Crowd,
     /// It waits at the door, or found no room anywhere.
     Waits,
+    /// It was one too many of a crowd.
+    TurnedAway,
 }
 
 /// What the doorkeeper does with a source that has no record.
-fn introduce<T: Tables>(tables: &mut T, contact: &Contact) -> Introduction {
-    let spread = tables.spread(contact.source);
+fn introduce<T: Tables>(tables: &mut T, contact: &Contact, spread: u64) -> Introduction {
     let Some(place) = tables.door(spread) else { return Introduction::Waits };
     match place.greet(spread, contact.trial.key, contact.trial.at) {
         // Whoever was only ever answered needs no record.
-        Visitor::Stranger { .. } | Visitor::Known if contact.trial.kind == Kind::Answered => {
+        Visitor::Stranger { .. } | Visitor::TurnedAway | Visitor::Known if contact.trial.kind == Kind::Answered => {
             Introduction::Waits
         }
         Visitor::Stranger { crowds } => {
-            *place = Knock::new(spread, &contact.trial);
+            place.let_in(spread, &contact.trial);
             if crowds { Introduction::Crowd } else { Introduction::Waits }
         }
         Visitor::Same => {
-            *place = place.ended(contact.trial.kind);
+            place.ended(contact.trial.kind);
             Introduction::Waits
         }
+        Visitor::TurnedAway => Introduction::TurnedAway,
         Visitor::Known => {
             let first = place.first();
-            *place = Knock::NOBODY;
+            place.admit(contact.trial.at);
             let Some(record) = tables.admit(contact.source) else { return Introduction::Waits };
             record.begin(first.at);
             weigh(tables, contact.source, &first, |entry| entry);

@@ -179,6 +179,11 @@ impl Host {
         self.ledger.hold(packet, kind, reason, self.now)
     }
 
+    /// Whether a packet that is dropped for this cause is one too many of a crowd: then nothing follows.
+    pub(super) fn turns_away(&mut self, packet: &Packet, cause: Cause) -> bool {
+        self.ledger.turns_away(packet, cause, self.now)
+    }
+
     /// Looks for the mark of a tool in a packet that was decided about.
     pub(super) fn find_mark(&mut self, frame: &CapturedFrame<'_>, packet: &Packet, cause: Cause) -> Label {
         if mark::knocks(cause) { mark::find(frame, packet, &mut self.traces) } else { Label::NONE }

@@ -8,9 +8,11 @@ use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
 use scanguard_common::ban::Ban;
-use scanguard_common::cause::Cause;
+use scanguard_common::cause::{Action, Cause};
 use scanguard_common::classify::signature::Label;
-use scanguard_common::evidence::{Contact, Entry, Kind, Knock, Source, Tables, Verdict, Weights, witness};
+use scanguard_common::evidence::{
+    Contact, Entry, Kind, Knock, Source, Tables, Verdict, Weights, is_turned_away, witness,
+};
 use scanguard_common::incident::{Attempt, Target, Targets, attempt};
 use scanguard_common::key::{Address, spread, spread_port};
 use scanguard_common::mark::Reason;
@@ -112,12 +114,18 @@ impl Ledger {
         }
     }
 
+    /// Whether a packet that is dropped for this cause is one too many of a crowd.
+    pub(super) fn turns_away(&mut self, packet: &Packet, cause: Cause, at: Nanos) -> bool {
+        let kind = Kind::of(cause).filter(|_| cause.action() == Action::Drop);
+        kind.is_some_and(|kind| {
+            let contact = contact(packet, kind, &Reason::of(cause), at);
+            is_turned_away(&mut self.tables, &contact, &self.judgement)
+        })
+    }
+
     /// Holds a packet that came in, or would have, against its source, or for it.
     pub(super) fn hold(&mut self, packet: &Packet, kind: Kind, reason: &Reason, at: Nanos) -> Came {
-        let (port, protocol) = (packet.transport.ports.destination.0, packet.transport.protocol.0);
-        let [k0, k1, k2, k3, ..] = spread_port(packet.destination, protocol, port, SEED).to_le_bytes();
-        let key = u32::from_le_bytes([k0, k1, k2, k3]);
-        let contact = Contact::new(packet, kind, reason, key, Seconds::of(at));
+        let contact = contact(packet, kind, reason, at);
         self.tables.written = None;
         let verdict = witness(&mut self.tables, &contact, &self.judgement);
         if kind.is_held_against() {
@@ -128,7 +136,7 @@ impl Ledger {
             }
         }
         match verdict {
-            Verdict::Waiting | Verdict::Noted | Verdict::Displaced => Came::Nothing,
+            Verdict::Waiting | Verdict::Noted | Verdict::Displaced | Verdict::TurnedAway => Came::Nothing,
             Verdict::Full => Came::Full,
             Verdict::Banned(seconds) => {
                 let source = contact.source;
@@ -163,6 +171,12 @@ impl Ledger {
         let all = present.chain(past).filter(|(_, target)| target.is_incident());
         all.map(|(destination, target)| (address(destination.bytes()), *target)).collect()
     }
+}
+
+fn contact(packet: &Packet, kind: Kind, reason: &Reason, at: Nanos) -> Contact {
+    let (port, protocol) = (packet.transport.ports.destination.0, packet.transport.protocol.0);
+    let [k0, k1, k2, k3, ..] = spread_port(packet.destination, protocol, port, SEED).to_le_bytes();
+    Contact::new(packet, kind, reason, u32::from_le_bytes([k0, k1, k2, k3]), Seconds::of(at))
 }
 
 fn room_for(bans: u32) -> Bans {

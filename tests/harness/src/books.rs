@@ -3,7 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use scanguard_common::ban::Ban;
-use scanguard_common::evidence::{Contact, Entry, Knock, Source, Tables, Trail, Verdict, witness};
+use scanguard_common::cause::{Action, Cause};
+use scanguard_common::evidence::{
+    Contact, Entry, Kind, Knock, Source, Tables, Trail, Verdict, is_turned_away, witness,
+};
 use scanguard_common::incident::{Attempt, Past, Target, Targets, attempt};
 use scanguard_common::key::{Address, spread, spread_port};
 use scanguard_common::mark::Reason;
@@ -67,14 +70,27 @@ impl Books {
         witness(self, contact, &rules)
     }
 
-    /// Takes in what the reason for which a packet passes or is dropped says of its source; `None` where it says nothing.
-    pub fn judge(&mut self, packet: &Packet, reason: &Reason, now: Seconds) -> Option<Verdict> {
-        let kind = reason.kind()?;
+    /// Whether a packet that is dropped for this cause is one too many of a crowd.
+    pub fn turns_away(&mut self, packet: &Packet, cause: Cause, now: Seconds) -> bool {
+        let Some(kind) = Kind::of(cause).filter(|_| cause.action() == Action::Drop) else { return false };
+        let (contact, rules) = (self.contact(packet, kind, &Reason::of(cause), now), self.rules);
+        is_turned_away(self, &contact, &rules)
+    }
+
+    fn contact(&self, packet: &Packet, kind: Kind, reason: &Reason, now: Seconds) -> Contact {
         let port = packet.transport.ports.destination.0;
         let spread = spread_port(packet.destination, packet.transport.protocol.0, port, self.seed);
         let [k0, k1, k2, k3, ..] = spread.to_le_bytes();
-        let key = u32::from_le_bytes([k0, k1, k2, k3]);
-        let verdict = self.witness(&Contact::new(packet, kind, reason, key, now));
+        Contact::new(packet, kind, reason, u32::from_le_bytes([k0, k1, k2, k3]), now)
+    }
+
+    /// Takes in what the reason for which a packet passes or is dropped says of its source; `None` where it says nothing.
+    pub fn judge(&mut self, packet: &Packet, reason: &Reason, now: Seconds) -> Option<Verdict> {
+        let kind = reason.kind()?;
+        if self.turns_away(packet, reason.cause, now) {
+            return Some(Verdict::TurnedAway);
+        }
+        let verdict = self.witness(&self.contact(packet, kind, reason, now));
         if kind.is_held_against() {
             self.attempt(&Attempt::new(packet, matches!(verdict, Verdict::Banned(_)), now));
         }
@@ -134,7 +150,7 @@ impl Books {
         self.incidents.iter()
     }
 
-    /// Writes a record as another processor would, past the engine.
+    /// Writes the record of a source as another processor would, past the engine.
     pub fn overwrite(&mut self, source: Address, record: Source) {
         self.sources.insert(source, record);
     }
@@ -155,7 +171,7 @@ impl Tables for Books {
     }
 
     fn admit(&mut self, source: Address) -> Option<&mut Source> {
-        Some(self.sources.entry(source).insert_entry(Source::UNKNOWN).into_mut())
+        Some(self.sources.entry(source).or_insert(Source::UNKNOWN))
     }
 
     fn door(&mut self, spread: u64) -> Option<&mut Knock> {

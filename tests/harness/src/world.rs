@@ -202,11 +202,16 @@ impl World {
 
     /// The same, and whose mark the frame bears.
     pub fn reason(&self, frame: &[u8]) -> Reason {
+        self.reason_unless(frame, |_, _| false)
+    }
+
+    /// The same, but no mark is looked for in what is one too many of a crowd.
+    pub fn reason_unless(&self, frame: &[u8], is_turned_away: impl FnOnce(&Packet, Cause) -> bool) -> Reason {
         match parse(frame) {
             Ok(packet) => {
                 let asked = Asked { world: self, frame };
                 let cause = decide(&packet, &asked);
-                let mark = if mark::knocks(cause) {
+                let mark = if mark::knocks(cause) && !is_turned_away(&packet, cause) {
                     mark::find(frame, &packet, &mut *self.traces.borrow_mut())
                 } else {
                     Label::NONE

@@ -13,7 +13,7 @@ use super::{SCANNER, SEED, START, books, contact};
 fn scan(books: &mut Books, source: Address, first_port: u32, now: Seconds) -> Option<(u32, Verdict)> {
     (0..100).find_map(|number| {
         match books.witness(&contact(source, first_port + number, Kind::Closed, now)) {
-            Verdict::Waiting | Verdict::Noted | Verdict::Displaced => None,
+            Verdict::Waiting | Verdict::Noted | Verdict::Displaced | Verdict::TurnedAway => None,
             verdict @ (Verdict::Banned(_) | Verdict::Full) => Some((number + 1, verdict)),
         }
     })

@@ -13,7 +13,7 @@ use scanguard_common::count::{self, CAUSES_PER_INTERFACE};
 use scanguard_common::key::Address;
 use scanguard_common::mark::Reason;
 use scanguard_common::parse::link::MacAddress;
-use scanguard_common::parse::parse;
+use scanguard_common::parse::{Packet, parse};
 use scanguard_common::policy::Policy;
 use scanguard_common::schema::{Interface, InterfaceSlot, Rules};
 use scanguard_common::stray::Budget;
@@ -176,11 +176,21 @@ impl Kernel {
     /// Runs the program on one frame and demands the model's action, and its cause counted once, with its bytes. Returns
     /// the model's reason: it learns from each frame, so that it is asked once.
     pub(super) fn judge_like(&mut self, world: &World, frame: &[u8]) -> Result<Reason> {
+        self.judge_unless(world, frame, |_, _| false)
+    }
+
+    /// The same, but the model looks for no mark in what is one too many of a crowd.
+    pub(super) fn judge_unless(
+        &mut self,
+        world: &World,
+        frame: &[u8],
+        is_turned_away: impl FnOnce(&Packet, Cause) -> bool,
+    ) -> Result<Reason> {
         if let Ok(packet) = parse(frame) {
             world.set_budget(packet.sender(), self.budget(packet.sender().words())?);
         }
         world.set_now(now()?);
-        let reason = world.reason(frame);
+        let reason = world.reason_unless(frame, is_turned_away);
         let expected = reason.cause;
         let before = [self.counted(expected)?, self.counted(Cause::Stray)?];
         let action = self.run(frame)?;

@@ -7,7 +7,7 @@ use scanguard_common::ban::Ban;
 use scanguard_common::evidence::{Source, Verdict};
 use scanguard_common::incident::Target;
 use scanguard_common::key::Address;
-use scanguard_common::parse::parse;
+use scanguard_common::parse::{Packet, parse};
 use scanguard_common::policy::{ClosedPorts, Judgement, Policy, Preset};
 use scanguard_common::schema::Rules;
 use scanguard_common::time::Seconds;
@@ -90,7 +90,8 @@ fn agree_on(frames: impl Iterator<Item = Vec<u8>> + Send, preset: Preset) -> Res
 /// Demands the model's verdict on a frame, and its record and ban of the source. Returns whom it banned.
 fn judge_like(kernel: &mut Kernel, world: &World, books: &mut Books, frame: &[u8]) -> Result<Option<IpAddr>> {
     let before = Seconds::of(now()?);
-    let reason = kernel.judge_like(world, frame)?;
+    let turns_away = |packet: &Packet, cause| books.turns_away(packet, cause, before);
+    let reason = kernel.judge_unless(world, frame, turns_away)?;
     let after = Seconds::of(now()?);
     let Ok(packet) = parse(frame) else { return Ok(None) };
     let source = packet.sender();
