@@ -31,18 +31,21 @@ pub(crate) struct Case<'p> {
     pub(crate) at: Nanos,
 }
 
-/// What follows for a packet that came in, and lies aside; when, if somebody has asked already.
-pub(crate) fn of_incoming(ctx: &XdpContext, reason: &Reason, at: Option<Nanos>) {
+/// When nobody has asked for the time yet. No `Option`: of two registers Linux 5.10 takes the one that holds nothing for
+/// memory that is read before it is written.
+pub(crate) const NOT_ASKED: Nanos = Nanos(0);
+
+/// What follows for a packet that came in, and lies aside, at this time.
+pub(crate) fn of_incoming(ctx: &XdpContext, reason: &Reason, Nanos(at): Nanos) {
     let kind = reason.kind();
     if kind.is_some() || reason.cause.action() == Action::Drop {
-        let Nanos(at) = at.unwrap_or_else(now);
         scanguard_take_in(ctx.ctx, packed(kind, reason), at);
     }
 }
 
 /// What follows for a packet that leaves or was kept back, and lies aside as the packet that it answers.
 pub(crate) fn of_outgoing(ctx: &TcContext, kind: Option<Kind>, reason: &Reason) {
-    scanguard_take_out(ctx.skb.skb, packed(kind, reason), now().0);
+    scanguard_take_out(ctx.skb.skb, packed(kind, reason), NOT_ASKED.0);
 }
 
 #[unsafe(no_mangle)]
@@ -65,6 +68,7 @@ fn follow<C: EbpfContext>(ctx: &C, door: Door, what: u32, at: Nanos) -> u32 {
         return 0;
     };
     let (kind, reason) = unpacked(what);
+    let at = if at == NOT_ASKED { now() } else { at };
     let case = Case { interface, reason, packet, at };
     report::tell(ctx, &case);
     if let Some(kind) = kind {

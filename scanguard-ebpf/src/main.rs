@@ -38,6 +38,7 @@ use scanguard_common::recent::is_kept;
 use scanguard_common::refusal::{Leaving, Refusal, leaving, silence};
 use scanguard_common::schema::InterfaceSlot;
 
+use crate::consequences::NOT_ASKED;
 use crate::frame::PacketMemory;
 use crate::lookup::{Incoming, Outgoing, now};
 
@@ -84,13 +85,13 @@ fn decide_anew(ctx: XdpContext, interface: InterfaceSlot, length: usize) -> Caus
     if !is_of_consequence(cause) {
         return cause;
     }
-    let at = match cause.action() {
-        Action::Drop => Some(now()),
-        Action::Pass => None, // of which seldom anything follows that wants to know
-    };
-    if at.is_some_and(|at| ledger::turns_away(cause, at)) {
-        report::note(Note::Crowded);
-        return cause;
+    let mut at = NOT_ASKED;
+    if cause.action() == Action::Drop {
+        at = now();
+        if ledger::turns_away(cause, at) {
+            report::note(Note::Crowded);
+            return cause;
+        }
     }
     let reason = mark::settle(cause, traces::find(&ctx, cause), packet, &kernel);
     consequences::of_incoming(&ctx, &reason, at);
