@@ -36,16 +36,17 @@ pub(crate) struct Case<'p> {
 pub(crate) const NOT_ASKED: Nanos = Nanos(0);
 
 /// What follows for a packet that came in, and lies aside, at this time.
-pub(crate) fn of_incoming(ctx: &XdpContext, reason: &Reason, Nanos(at): Nanos) {
+pub(crate) fn of_incoming(ctx: &XdpContext, reason: &Reason, at: Nanos) {
     let kind = reason.kind();
     if kind.is_some() || reason.cause.action() == Action::Drop {
+        let Nanos(at) = if at == NOT_ASKED { now() } else { at };
         scanguard_take_in(ctx.ctx, packed(kind, reason), at);
     }
 }
 
 /// What follows for a packet that leaves or was kept back, and lies aside as the packet that it answers.
 pub(crate) fn of_outgoing(ctx: &TcContext, kind: Option<Kind>, reason: &Reason) {
-    scanguard_take_out(ctx.skb.skb, packed(kind, reason), NOT_ASKED.0);
+    scanguard_take_out(ctx.skb.skb, packed(kind, reason), now().0);
 }
 
 #[unsafe(no_mangle)]
@@ -68,7 +69,6 @@ fn follow<C: EbpfContext>(ctx: &C, door: Door, what: u32, at: Nanos) -> u32 {
         return 0;
     };
     let (kind, reason) = unpacked(what);
-    let at = if at == NOT_ASKED { now() } else { at };
     let case = Case { interface, reason, packet, at };
     report::tell(ctx, &case);
     if let Some(kind) = kind {

@@ -136,11 +136,11 @@ fn draws(spread: u64, contact: u32) -> bool {
     (u32::from(u16::from_le_bytes([low, high])) ^ contact).is_multiple_of(ONE_IN)
 }
 
-/// Which hour it is, each of 4 096 seconds: comes again after twelve days, and never is 0. Who looks then for a record that
-/// is not there loses nothing but the time.
+/// Which hour it is, of 4 096 seconds, in pairs: comes again after twelve days, and never is 0. Who looks then for a record
+/// that is not there loses nothing but the time.
 fn hour(now: Seconds) -> u8 {
     let [hour, ..] = (now.0 >> 12).to_le_bytes();
-    hour.max(1)
+    hour | 1
 }
 
 #[cfg(test)]

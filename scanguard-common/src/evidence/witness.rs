@@ -60,7 +60,11 @@ impl Contact {
 /// Whether a contact is for a port by which the way to this host is traced: traceroute sends to another one each time, from
 /// 33434 on, which IANA has assigned to it, and tracepath from 44444 on. It wants them to be closed.
 pub fn traces_a_route(protocol: u8, port: u16) -> bool {
-    protocol == IpProtocol::UDP.0 && matches!(port, 33_434..=33_534 | 44_444..=44_544)
+    const UDP: u32 = (IpProtocol::UDP.0 as u32) << 16;
+
+    // Both at once, so that it is one fork in the way of the verifier, which then knows of neither.
+    let whither = u32::from(protocol) << 16 | u32::from(port);
+    (UDP + 33_434..=UDP + 33_534).contains(&whither) || (UDP + 44_444..=UDP + 44_544).contains(&whither)
 }
 
 /// Where evidence is kept. Whatever is not there, or finds no room, is `None`.

@@ -34,9 +34,9 @@ impl IpProtocol {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// IPv4.
-    V4,
+    V4 = 0,
     /// IPv6.
-    V6,
+    V6 = 1,
 }
 
 impl Family {
