@@ -9,12 +9,12 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use scanguard::program::INGRESS;
 use scanguard_common::cause::Cause;
-use scanguard_harness::{Frame, GUARDED_V4, OUTSIDE_V4, Random};
+use scanguard_harness::{Frame, GUARDED_V4, Random};
 
 use crate::bare::{XDP_PASS, always, drops_where};
 use crate::cable::{Cable, Receiver, Source};
 use crate::clients::load::{Load, Servers};
-use crate::floods::guard;
+use crate::floods::{EACH_BY_ITSELF, guard};
 use crate::ground::{CLOSED, Ground};
 use crate::kernel::{Kind, Program, run};
 use crate::programs::{Judging, Programs};
@@ -32,56 +32,84 @@ const MARK: u16 = 6_666;
 /// Where that stands in a frame of TCP over IPv4 without tags and options.
 const MARK_OFFSET: i16 = 14 + 20;
 
-/// What goes on while clients are served.
+/// Where floods come from that come from one address: not the clients'.
+const SCANNER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 66);
+
+/// What goes on while clients are served, and how scanguard is attached.
 struct Scene {
     name: &'static str,
     flood: Option<Flood>,
+    options: &'static [&'static str],
     loads: &'static [Load],
     goal: Goal,
 }
 
 /// Packets that scanguard has to tell from the clients'.
+#[derive(Clone, Copy)]
 struct Flood {
     frames: fn() -> Vec<Vec<u8>>,
-    /// For which cause it is to count each of them.
+    /// For which cause it is to count each of them that is judged by itself.
     cause: Cause,
 }
 
-const SCENES: [Scene; 5] = [
-    Scene { name: "in peace", flood: None, loads: &Load::ALL, goal: Goal::AtLeast(0.97) },
+/// As whoever attaches it gets it.
+const AS_IT_IS: &[&str] = &[];
+
+const CLOSED_PORTS: Flood = Flood {
+    frames: || {
+        let syn = |port| {
+            Frame::ipv4(SCANNER, GUARDED_V4).tcp(MARK, port).flags("S").linux_options().build()
+        };
+        (20_000..20_256).map(syn).collect()
+    },
+    cause: Cause::ClosedPort,
+};
+
+const SCENES: [Scene; 6] = [
+    Scene {
+        name: "in peace",
+        flood: None,
+        options: AS_IT_IS,
+        loads: &Load::ALL,
+        goal: Goal::AtLeast(0.97),
+    },
     Scene {
         name: "under an XMAS flood",
         flood: Some(Flood {
-            frames: || vec![Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(MARK, CLOSED).flags("FPU").build()],
+            frames: || vec![Frame::ipv4(SCANNER, GUARDED_V4).tcp(MARK, CLOSED).flags("FPU").build()],
             cause: Cause::TcpXmas,
         }),
+        options: AS_IT_IS,
         loads: &Load::ALL,
         goal: Goal::AtLeast(0.9),
     },
     Scene {
         name: "under a SYN flood to closed ports",
-        flood: Some(Flood {
-            frames: || {
-                let syn = |port| {
-                    Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(MARK, port).flags("S").linux_options().build()
-                };
-                (20_000..20_256).map(syn).collect()
-            },
-            cause: Cause::ClosedPort,
-        }),
+        flood: Some(CLOSED_PORTS),
+        options: AS_IT_IS,
         loads: &Load::ALL,
         goal: Goal::AtLeast(0.9),
     },
     Scene {
         name: "under a SYN flood from forged sources",
         flood: Some(Flood { frames: || forged("S"), cause: Cause::ClosedPort }),
+        options: AS_IT_IS,
         loads: &Load::ALL,
         goal: Goal::AtLeast(0.9),
+    },
+    // Nobody is banned then, so that the flood costs as much as it can.
+    Scene {
+        name: "under a SYN flood to closed ports, with nobody banned",
+        flood: Some(CLOSED_PORTS),
+        options: EACH_BY_ITSELF,
+        loads: &[Load::PagesIn],
+        goal: Goal::None,
     },
     // Each of these may be a survivor of a restart and draws a reset, which is mercy and costs: no goal is set for it.
     Scene {
         name: "under an ACK flood from forged sources",
         flood: Some(Flood { frames: || forged("A"), cause: Cause::Stray }),
+        options: AS_IT_IS,
         loads: &[Load::PagesIn],
         goal: Goal::None,
     },
@@ -105,6 +133,7 @@ fn forged(flags: &str) -> Vec<Vec<u8>> {
 /// Fails where a client is not served at all, and where no flood arrives.
 pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
     let cable = Cable::lay()?;
+    cable.lab.add_source(SCANNER.into())?;
     let servers = Servers::start(&cable)?;
     let (pass, drop_flood) = cable.lab.guarded.within(|| {
         Ok::<_, anyhow::Error>((always(Kind::Xdp, XDP_PASS)?, drops_where(MARK_OFFSET, MARK.to_be_bytes())?))
@@ -117,7 +146,7 @@ pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
         let base = if scene.flood.is_some() { "bare drop of the flood" } else { "bare pass" };
         let mut pairs = vec![Pairs::default(); scene.loads.len()];
         for repetition in 0..repetitions {
-            let sides = Sides { cable: &cable, servers: &servers, loads: scene.loads, bare, scanguard };
+            let sides = Sides { cable: &cable, servers: &servers, scene, bare, scanguard };
             let (bare, guarded) = sides.compare(repetition).with_context(|| scene.name)?;
             for ((bare, guarded), pairs) in bare.into_iter().zip(guarded).zip(&mut pairs) {
                 pairs.push(bare, guarded);
@@ -137,7 +166,9 @@ pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
          receiving thread on another; that thread goes before the servers, as what a driver has to do goes before \
          processes. *In* is from the outside host to the guarded one, *out* the other way; with new \
          connections each request has a connection of its own, and clients use a port again a second after it was \
-         used. A flood has {FLOOD} packets a second, and what it is compared to is a program that drops exactly the flood."
+         used. scanguard is attached as it is, without options. A flood has {FLOOD} packets a second, and what it is \
+         compared to is a program that drops exactly the flood. The XMAS flood and the one to closed ports come from one \
+         address each, which is banned before long; where it is not, by `--preset off`, a row of its own says so."
     );
     Ok(Section { name: NAME, about, rows, notes: Vec::new() })
 }
@@ -175,7 +206,7 @@ pub fn check_floods() -> Result<()> {
 struct Sides<'a> {
     cable: &'a Cable,
     servers: &'a Servers,
-    loads: &'a [Load],
+    scene: &'a Scene,
     bare: &'a Program,
     scanguard: &'a Path,
 }
@@ -198,7 +229,7 @@ impl Sides<'_> {
     }
 
     fn guarded(self) -> Result<Vec<f64>> {
-        self.serve(&guard(self.cable, self.scanguard)?)
+        self.serve(&guard(self.cable, self.scanguard, self.scene.options)?)
     }
 
     fn serve<T>(self, receiver: &Receiver<T>) -> Result<Vec<f64>> {
@@ -207,6 +238,6 @@ impl Sides<'_> {
             let served = self.servers.serve(self.cable, *load);
             served.with_context(|| load.name())
         };
-        self.loads.iter().map(serve).collect()
+        self.scene.loads.iter().map(serve).collect()
     }
 }

@@ -50,7 +50,7 @@ pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
         let line = Line { cable: &cable, source: &source };
         let bare = line.rate("bare drop", &cable.receive_by(&floor)?, None)?;
         let reading = line.rate("bare drop by port", &cable.receive_by(&reader)?, None)?;
-        let guarded = line.rate("scanguard", &guard(&cable, scanguard)?, Some(&told))?;
+        let guarded = line.rate("scanguard", &guard(&cable, scanguard, EACH_BY_ITSELF)?, Some(&told))?;
         beside_floor.push(bare, guarded);
         beside_reader.push(reading, guarded);
         for (rival, pairs) in RIVALS.iter().zip(&mut beside_rivals) {
@@ -123,15 +123,16 @@ fn told(host: &Host, scanguard: &Path) -> Result<u64> {
     packets.with_context(|| format!("scanguard says nothing of {cause}: {said}"))
 }
 
-/// scanguard, attached so that each packet of a flood is judged by itself: its sender is not banned, and what is closed is
-/// dropped from the first packet on. It goes when this is dropped.
-pub(crate) fn guard(cable: &Cable, scanguard: &Path) -> Result<Receiver<Undo>> {
+/// The options by which each packet of a flood is judged by itself: its sender is not banned, and what is closed is dropped
+/// from the first packet on.
+pub(crate) const EACH_BY_ITSELF: &[&str] = &["--preset", "off", "--closed-ports", "ingress"];
+
+/// scanguard, attached with these options. It goes when this is dropped.
+pub(crate) fn guard(cable: &Cable, scanguard: &Path, options: &[&str]) -> Result<Receiver<Undo>> {
     cable.receive(|| {
         let host = &cable.lab.guarded;
-        host.run(
-            scanguard,
-            ["attach", "--mode", "native", "--preset", "off", "--closed-ports", "ingress", INTERFACE],
-        )?;
+        let line = ["attach", "--mode", "native"].into_iter().chain(options.iter().copied());
+        host.run(scanguard, line.chain([INTERFACE]))?;
         let undo = [scanguard.to_string_lossy().as_ref(), "detach", INTERFACE].map(str::to_owned);
         Ok(Undo { host: host.clone(), lines: vec![undo.to_vec()], merges: false })
     })

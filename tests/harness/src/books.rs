@@ -110,6 +110,11 @@ impl Books {
         self.sources.get(&source)
     }
 
+    /// Who was last let in at a source's place at the door.
+    pub fn at_the_door(&self, source: Address) -> Knock {
+        self.door.get(&(self.spread(source) % u64::from(DOOR_PLACES))).copied().unwrap_or_default()
+    }
+
     /// What moved a source's score.
     pub fn trail(&self, source: Address) -> Vec<Entry> {
         self.trails.get(&source).map(|trail| trail.entries().copied().collect()).unwrap_or_default()

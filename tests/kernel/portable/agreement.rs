@@ -10,12 +10,13 @@ use aya::{Ebpf, EbpfLoader, Pod};
 use scanguard::Wire;
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::count::{self, CAUSES_PER_INTERFACE};
-use scanguard_common::key::Address;
+use scanguard_common::evidence::Knock;
+use scanguard_common::key::{Address, spread};
 use scanguard_common::mark::Reason;
 use scanguard_common::parse::link::MacAddress;
 use scanguard_common::parse::{Packet, parse};
 use scanguard_common::policy::Policy;
-use scanguard_common::schema::{Interface, InterfaceSlot, Rules};
+use scanguard_common::schema::{DOOR_PLACES, Interface, InterfaceSlot, Rules};
 use scanguard_common::stray::Budget;
 use scanguard_common::time::Nanos;
 use scanguard_harness::{GUARDED_MAC, GUARDED_V4, GUARDED_V6, Lab, OUTSIDE_V4, OUTSIDE_V6, Traffic, World};
@@ -252,6 +253,14 @@ impl Kernel {
         found(records.get(&source.words(), 0))
     }
 
+    /// Who was last let in at a source's place at the door.
+    pub(super) fn at_the_door(&self, source: Address) -> Result<Knock> {
+        let door: Array<&MapData, Place> = self.ebpf.map("DOOR").context("DOOR")?.try_into()?;
+        let place = spread(source, SEED) % u64::from(DOOR_PLACES);
+        let Place(knock) = door.get(&u32::try_from(place)?, 0)?;
+        Ok(knock)
+    }
+
     fn budget(&self, source: [u32; 4]) -> Result<Budget> {
         let strays: HashMap<&MapData, [u32; 4], u64> =
             self.ebpf.map("STRAYS").context("STRAYS")?.try_into()?;
@@ -265,3 +274,11 @@ pub(super) fn now() -> Result<Nanos> {
     let (seconds, nanos) = (u64::try_from(time.tv_sec())?, u64::try_from(time.tv_nsec())?);
     Ok(Nanos(seconds * Nanos::SECOND + nanos))
 }
+
+/// A place at the door as map memory.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+struct Place(Knock);
+
+// SAFETY: `repr(transparent)` over a `repr(C)` record of integers without padding.
+unsafe impl Pod for Place {}

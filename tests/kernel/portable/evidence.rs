@@ -105,7 +105,8 @@ fn judge_like(kernel: &mut Kernel, world: &World, books: &mut Books, frame: &[u8
         let theirs = later.judge(&packet, &reason, after);
         let ours =
             (books.known(source).copied(), books.ban(source), books.target(packet.destination).copied());
-        if ours != (record, ban, target) {
+        // Also when a stranger knocked, which is in his record later.
+        if ours != (record, ban, target) || books.at_the_door(source) != kernel.at_the_door(source)? {
             (*books, verdict) = (later.clone(), theirs);
         }
     }
