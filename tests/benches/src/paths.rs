@@ -40,8 +40,7 @@ const STRANGERS_AT_ONCE: u32 = DOOR_PLACES / 8;
 /// Fails where a frame does not go the path that is measured: then a figure would be worth nothing.
 pub fn measure(repetitions: usize, runs: u32) -> Result<Section> {
     let ground = Ground::prepare()?;
-    let mut all = list(&ground)?; if let Ok(only) = std::env::var("ONLY") { all.retain(|p| p.shape == Shape::PLAIN && p.name().contains(&only)); }
-    let mut measured = Measured::of(all);
+    let mut measured = Measured::of(list(&ground)?);
     ground
         .lab
         .guarded
