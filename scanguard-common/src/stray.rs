@@ -3,7 +3,9 @@
 //! Peers of a crashed or rebooted host, of a service that restarted, of a connection whose FIN_WAIT2 or
 //! TIME_WAIT ran out: their segments find no socket, and only the kernel's RST frees them (RFC 9293 §3.5.1,
 //! half-open connections). The same RST tells a scanner that a host is there, and nothing about its ports:
-//! open and closed ones answer alike. So each source may draw a few.
+//! open and closed ones answer alike. So each source may draw a few, and all together no more than a host can bear to
+//! answer, as Linux itself bounds its errors (`icmp_msgs_per_sec`, 1 000 a second): whoever forges addresses has as many
+//! sources as he likes.
 
 use crate::time::Nanos;
 
@@ -13,7 +15,13 @@ pub const BURST: u64 = 16;
 /// How long it takes until one more may pass, in nanoseconds.
 pub const REFILL: u64 = Nanos::SECOND;
 
-/// What a source has left, as the generic cell rate algorithm keeps it (ITU-T I.371 Annex A): one point in
+/// How many strays of all sources may pass at once, on each processor.
+pub const BURST_OF_ALL: u64 = 4_096;
+
+/// How long it takes until one more of them may pass, in nanoseconds.
+pub const REFILL_OF_ALL: u64 = Nanos::SECOND / 1_024;
+
+/// What a source has left, or all of them, as the generic cell rate algorithm keeps it (ITU-T I.371 Annex A): one point in
 /// time, so that a record torn between two processors is still a valid one.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,21 +40,26 @@ impl Budget {
 
     /// Spends on one stray: the budget after it, or `None` where nothing is left.
     pub fn spend(self, now: Nanos) -> Option<Budget> {
-        self.spend_of(BURST, now)
+        self.spend_of(BURST, REFILL, now)
+    }
+
+    /// Spends on one stray of any source, of what all of them have.
+    pub fn spend_of_all(self, now: Nanos) -> Option<Budget> {
+        self.spend_of(BURST_OF_ALL, REFILL_OF_ALL, now)
     }
 
     /// Spends on the answer to one. It is twice as large: what the first door let through in the even flow of one
     /// each second may leave in less even steps.
     pub fn spend_on_answer(self, now: Nanos) -> Option<Budget> {
-        self.spend_of(2 * BURST, now)
+        self.spend_of(2 * BURST, REFILL, now)
     }
 
-    fn spend_of(self, burst: u64, now: Nanos) -> Option<Budget> {
+    fn spend_of(self, burst: u64, refill: u64, now: Nanos) -> Option<Budget> {
         let owed = Nanos(self.whole_at).since(now);
-        if owed > (burst - 1) * REFILL {
+        if owed > (burst - 1) * refill {
             return None;
         }
-        Some(Budget { whole_at: now.after(owed).after(REFILL).0 })
+        Some(Budget { whole_at: now.after(owed).after(refill).0 })
     }
 }
 
@@ -77,6 +90,20 @@ mod tests {
         assert_eq!(spend_all(empty, Nanos(REFILL)).0, 1);
         assert_eq!(spend_all(empty, Nanos(3 * REFILL)).0, 3);
         assert_eq!(spend_all(empty, Nanos(1_000 * REFILL)).0, BURST);
+    }
+
+    #[test]
+    fn all_sources_together_have_more_and_it_comes_back_sooner() {
+        let spend_all = |mut budget: Budget, now| {
+            let mut spent = 0;
+            while let Some(next) = budget.spend_of_all(now) {
+                (budget, spent) = (next, spent + 1);
+            }
+            (spent, budget)
+        };
+        let (spent, empty) = spend_all(Budget::default(), Nanos(7));
+        assert_eq!(spent, BURST_OF_ALL);
+        assert_eq!(spend_all(empty, Nanos(7 + Nanos::SECOND)).0, 1_024);
     }
 
     #[test]

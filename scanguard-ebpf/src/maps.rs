@@ -143,6 +143,10 @@ pub(crate) static COUNTS: PerCpuArray<Tally> =
 #[map]
 pub(crate) static STRAYS: LruHashMap<AddressKey, Budget> = LruHashMap::with_max_entries(MAX_STRAY_SOURCES, 0);
 
+/// What is left for the strays of all sources: 0 → budget, on each processor. Written by the programs.
+#[map]
+pub(crate) static STRAYS_OF_ALL: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1, 0);
+
 /// Whom resets were sent to lately that belong to no connection: peer → what is left of its budget. Written by the
 /// programs.
 #[map]

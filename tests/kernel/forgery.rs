@@ -2,6 +2,7 @@
 
 mod flood;
 mod full;
+mod strays;
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;

@@ -94,27 +94,37 @@ pub(super) fn listened_lately(listener: Listener) -> bool {
     maps::LISTENED.get(listener.place()).is_some_and(|listened| listened.ever() && listened.lately(now()))
 }
 
-/// Spends on one segment of no connection.
+/// Spends on one segment of no connection. Where there is nothing left for any, nobody need look for its source's record.
 pub(super) fn spend_on_stray(sender: Address) -> bool {
-    spend(&maps::STRAYS, sender, Budget::spend)
+    let Some(place) = maps::STRAYS_OF_ALL.get_ptr_mut(0) else { return false };
+    let now = now();
+    // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
+    let Some(rest) = unsafe { place.read() }.spend_of_all(now) else { return false };
+    let has_own = spend(&maps::STRAYS, sender, Budget::spend, now);
+    if has_own {
+        // SAFETY: as above.
+        unsafe { place.write(rest) };
+    }
+    has_own
 }
 
 /// Spends on one reset that answers such a segment.
 pub(super) fn spend_on_reset(peer: Address) -> bool {
-    spend(&maps::RESETS, peer, Budget::spend_on_answer)
+    spend(&maps::RESETS, peer, Budget::spend_on_answer, now())
 }
 
 fn spend(
     budgets: &LruHashMap<[u32; 4], Budget>,
     address: Address,
     spend: fn(Budget, Nanos) -> Option<Budget>,
+    now: Nanos,
 ) -> bool {
     let key = address.words();
     let record = budgets.get_ptr_mut(key);
     // SAFETY: a pointer from a map look-up is valid until the program ends. Another processor may change
     // the eight bytes meanwhile: they are read and written whole, and every value is a valid budget.
     let budget = record.map_or_else(Default::default, |record| unsafe { record.read() });
-    let Some(rest) = spend(budget, now()) else { return false };
+    let Some(rest) = spend(budget, now) else { return false };
     match record {
         // SAFETY: as above.
         Some(record) => unsafe { record.write(rest) },

@@ -58,7 +58,7 @@ const fn by_address<V>(name: &'static str, kind: MapType, entries: u32) -> Shape
     shape(name, kind, (ADDRESS, size_of::<V>()), entries)
 }
 
-const SHAPES: [Shape; 34] = [
+const SHAPES: [Shape; 35] = [
     array::<u32>(SCHEMA, 1),
     array::<Rules>(RULES, 1),
     array::<u32>(EDITION, 1),
@@ -69,6 +69,7 @@ const SHAPES: [Shape; 34] = [
     per_processor::<EventGate>("EVENT_GATES", EVENT_GATES),
     shape(EVENTS, MapType::RingBuf, (0, 0), EVENT_RING_BYTES),
     by_address::<Budget>("STRAYS", MapType::LruHash, MAX_STRAY_SOURCES),
+    per_processor::<Budget>("STRAYS_OF_ALL", 1),
     by_address::<Budget>("RESETS", MapType::LruHash, MAX_STRAY_SOURCES),
     shape("FLOWS", MapType::LruHash, (size_of::<Flow>(), size_of::<Spoken>()), MAX_FLOWS),
     per_processor::<u64>("FLOW_CACHE", FLOW_CACHE_SLOTS),

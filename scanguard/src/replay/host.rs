@@ -4,7 +4,7 @@
 
 mod scene;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 
 use scanguard_common::cause::Cause;
@@ -53,6 +53,8 @@ pub(super) struct Host {
     ledger: Ledger,
     traces: Traces,
     strays: RefCell<Lately<Address, Budget>>,
+    /// As if the host had one processor.
+    strays_of_all: Cell<Budget>,
     resets: RefCell<Lately<Address, Budget>>,
     /// Flows of which the packet that came last was dropped.
     hushed: Lately<Flow, ()>,
@@ -86,6 +88,7 @@ impl Host {
             ledger,
             traces,
             strays: RefCell::new(Lately::new(MAX_STRAY_SOURCES)),
+            strays_of_all: Cell::new(Budget::default()),
             resets: RefCell::new(Lately::new(MAX_STRAY_SOURCES)),
             hushed: Lately::new(HUSHED),
             unbegun: Lately::new(HUSHED),
@@ -356,7 +359,12 @@ impl Host {
 
     /// Spends on one stray of this sender.
     pub(super) fn spend_on_stray(&self, sender: Address) -> bool {
-        self.spend(&self.strays, sender, Budget::spend)
+        let Some(rest) = self.strays_of_all.get().spend_of_all(self.now) else { return false };
+        let has_own = self.spend(&self.strays, sender, Budget::spend);
+        if has_own {
+            self.strays_of_all.set(rest);
+        }
+        has_own
     }
 
     /// Spends on one reset that answers such a segment.

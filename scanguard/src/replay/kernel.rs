@@ -11,7 +11,7 @@ mod sockets;
 
 use anyhow::Context as _;
 use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray};
+use aya::maps::{Array, HashMap, MapData, MapError, PerCpuArray, PerCpuValues};
 use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions, Xdp};
 use aya::{Ebpf, Pod};
 use scanguard_common::ban::{ANY_HINT, Ban, Terms, hint};
@@ -213,6 +213,12 @@ impl Kernel {
             let whole_at = budget.and_then(|whole_at| moved(Nanos(whole_at), false));
             self.remember(map, scene.sender.words(), whole_at)?;
         }
+        let of_all = moved(Nanos(scene.strays_of_all), false).unwrap_or_default();
+        let map = self.ebpf.map_mut("STRAYS_OF_ALL").context("the object has no map STRAYS_OF_ALL")?;
+        let mut map: PerCpuArray<&mut MapData, u64> = map.try_into()?;
+        let processors = aya::util::nr_cpus().map_err(|(path, error)| anyhow::anyhow!("{path}: {error}"))?;
+        let everywhere = PerCpuValues::try_from(vec![of_all; processors]).context("making budgets")?;
+        map.set(0, everywhere, 0).context("writing the map STRAYS_OF_ALL")?;
         self.set_ban(scene)?;
         self.set_traces(scene)?;
         let listened = scene.listened;

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 
 use anyhow::{Context, Result, ensure};
-use aya::maps::{Array, HashMap, MapData, PerCpuArray};
+use aya::maps::{Array, HashMap, MapData, PerCpuArray, PerCpuValues};
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader, Pod};
 use scanguard::Wire;
@@ -190,6 +190,11 @@ impl Kernel {
         if let Ok(packet) = parse(frame) {
             world.set_budget(packet.sender(), self.budget(packet.sender().words())?);
         }
+        // What all sources have together has a test of its own: see `forgery`.
+        let mut of_all: PerCpuArray<_, u64> =
+            self.ebpf.map_mut("STRAYS_OF_ALL").context("STRAYS_OF_ALL")?.try_into()?;
+        let processors = of_all.get(&0, 0)?.len();
+        of_all.set(0, PerCpuValues::try_from(vec![0; processors])?, 0)?;
         world.set_now(now()?);
         let reason = world.reason_unless(frame, is_turned_away);
         let expected = reason.cause;

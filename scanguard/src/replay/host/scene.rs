@@ -56,6 +56,7 @@ impl Host {
             was_refused: packet.is_some_and(|packet| self.was_refused(packet)),
             left: packet.map(|packet| self.traces.left_by(packet)),
             strays: whole_at(&self.strays),
+            strays_of_all: bits(self.strays_of_all.get()),
             resets: whole_at(&self.resets),
         }
     }

@@ -34,5 +34,6 @@ pub(in crate::replay) struct Scene {
     pub(in crate::replay) left: Option<(u32, Left)>,
     /// When the budgets are whole again.
     pub(in crate::replay) strays: Option<u64>,
+    pub(in crate::replay) strays_of_all: u64,
     pub(in crate::replay) resets: Option<u64>,
 }
