@@ -28,7 +28,10 @@ pub struct Seconds(pub u32);
 
 impl Seconds {
     /// The second in which a nanosecond lies: after 136 years they begin again.
-    #[expect(clippy::cast_possible_truncation, reason = "to ask whether it fits is a fork in the way of the verifier")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "to ask whether it fits is a fork in the way of the verifier"
+    )]
     pub fn of(now: Nanos) -> Seconds {
         Seconds((now.0 / Nanos::SECOND) as u32)
     }

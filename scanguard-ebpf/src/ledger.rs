@@ -3,9 +3,9 @@
 use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::BPF_NOEXIST;
 use scanguard_common::ban::Ban;
+use scanguard_common::cause::Cause;
 use scanguard_common::count::Note;
 use scanguard_common::event::News;
-use scanguard_common::cause::Cause;
 use scanguard_common::evidence::{
     Contact, Entry, Kind, Knock, Source, Tables, Trail, Verdict, is_turned_away, witness,
 };
@@ -84,12 +84,8 @@ extern "C" fn scanguard_crowd(cause: u32, at: u64) -> u32 {
     let (Some(packet), Some(rules)) = (aside::get(Door::In), maps::RULES.get(0)) else { return 0 };
     let Some(cause) = Cause::from_number(cause) else { return 0 };
     let Some(kind) = Kind::of(cause) else { return 0 };
-    is_turned_away(
-        &mut Ledger,
-        &contact(packet, kind, &Reason::of(cause), Nanos(at)),
-        rules.judgement(),
-    )
-    .into()
+    is_turned_away(&mut Ledger, &contact(packet, kind, &Reason::of(cause), Nanos(at)), rules.judgement())
+        .into()
 }
 
 #[inline(always)] // one frame on the BPF stack less

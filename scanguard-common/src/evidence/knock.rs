@@ -177,7 +177,9 @@ mod tests {
         let let_in = |visitor| match visitor {
             Visitor::Stranger { crowds: true } => true,
             Visitor::TurnedAway => false,
-            other => panic!("{other:?}"),
+            other @ (Visitor::Stranger { crowds: false } | Visitor::Same | Visitor::Known) => {
+                panic!("{other:?}")
+            }
         };
         let by_port = (0..80).filter(|contact| let_in(knock.greet(OTHER, *contact, now))).count();
         let by_source = (0..80).filter(|bits| let_in(knock.greet(OTHER | bits << 16, 2, now))).count();

@@ -173,7 +173,9 @@ fn introduce<T: Tables>(tables: &mut T, contact: &Contact, spread: u64) -> Intro
     let Some(place) = tables.door(spread) else { return Introduction::Waits };
     match place.greet(spread, contact.trial.key, contact.trial.at) {
         // Whoever was only ever answered needs no record.
-        Visitor::Stranger { .. } | Visitor::TurnedAway | Visitor::Known if contact.trial.kind == Kind::Answered => {
+        Visitor::Stranger { .. } | Visitor::TurnedAway | Visitor::Known
+            if contact.trial.kind == Kind::Answered =>
+        {
             Introduction::Waits
         }
         Visitor::Stranger { crowds } => {

@@ -1,8 +1,8 @@
 //! What can become of a frame, by its flags alone.
 
 use crate::cause::Cause;
-use crate::classify::flags::{TcpFlags, class};
 use crate::classify::Class;
+use crate::classify::flags::{TcpFlags, class};
 
 /// What can become of a frame, by its flags alone: what can only pass is never mistaken for what can only be dropped.
 #[repr(u8)]

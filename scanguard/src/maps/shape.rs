@@ -25,7 +25,9 @@ use scanguard_common::schema::{
 use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
 use scanguard_common::stray::Budget;
 
-use super::{ALLOWED, BANNED, COUNTS, DENIED, EDITION, EVENTS, INCIDENTS, INTERFACES, NOTES, PORT_RULES, RULES};
+use super::{
+    ALLOWED, BANNED, COUNTS, DENIED, EDITION, EVENTS, INCIDENTS, INTERFACES, NOTES, PORT_RULES, RULES,
+};
 use super::{BANNED_NETS, NETWORKS, PEERS, SCHEMA, SOURCES, SPARED, TARGETS, TRAILS, info};
 use crate::pin::Pins;
 

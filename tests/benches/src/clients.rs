@@ -57,22 +57,14 @@ const AS_IT_IS: &[&str] = &[];
 
 const CLOSED_PORTS: Flood = Flood {
     frames: || {
-        let syn = |port| {
-            Frame::ipv4(SCANNER, GUARDED_V4).tcp(MARK, port).flags("S").linux_options().build()
-        };
+        let syn = |port| Frame::ipv4(SCANNER, GUARDED_V4).tcp(MARK, port).flags("S").linux_options().build();
         (20_000..20_256).map(syn).collect()
     },
     causes: &[Cause::ClosedPort],
 };
 
 const SCENES: [Scene; 6] = [
-    Scene {
-        name: "in peace",
-        flood: None,
-        options: AS_IT_IS,
-        loads: &Load::ALL,
-        goal: Goal::AtLeast(0.97),
-    },
+    Scene { name: "in peace", flood: None, options: AS_IT_IS, loads: &Load::ALL, goal: Goal::AtLeast(0.97) },
     Scene {
         name: "under an XMAS flood",
         flood: Some(Flood {
@@ -186,9 +178,8 @@ pub fn check_floods() -> Result<()> {
         let programs = Programs::load(Judging::EachByItself)?;
         for scene in &SCENES {
             let Some(flood) = &scene.flood else { continue };
-            let counted = || -> Result<u64> {
-                flood.causes.iter().map(|cause| programs.counted(*cause)).sum()
-            };
+            let counted =
+                || -> Result<u64> { flood.causes.iter().map(|cause| programs.counted(*cause)).sum() };
             let before = counted()?;
             let frames = (flood.frames)();
             for frame in &frames {

@@ -33,7 +33,7 @@ impl Knowledge {
         // verifier and not two for each: no more than 15 bits of each are zero behind the last that is not.
         let differs = |address: u32| {
             let is_none = u64::from(address).wrapping_sub(1) >> 63;
-            u64::from(address & 0xffff ^ u32::from(constant)) | is_none * 0x1_0001
+            u64::from(address & 0xffff ^ u32::from(constant)) | (is_none * 0x1_0001)
         };
         self.public.into_iter().map(differs).fold(1, u64::wrapping_mul) == 0
             || differs(destination(packet)) == 0
