@@ -77,7 +77,7 @@ causes! {
     9  MaimonProbe   "maimon-probe"   Drop "FIN/ACK of no connection with sequence number 0: a Maimon scan.";
     10 FinProbe      "fin-probe"      Drop "FIN alone, of no connection: a FIN scan.";
     11 SynAckProbe   "syn-ack-probe"  Drop "SYN/ACK that answers no SYN of this host: an idle scan's counting, or backscatter.";
-    12 StrayFlood    "stray-flood"    Drop "Segment of no connection, beyond the few that its source may send.";
+    12 StrayFlood    "stray-flood"    Drop "Segment of no connection, beyond the few that its source may send, or all sources together.";
     13 ClosedPort    "closed-port"    Drop "SYN to a port where nothing listens.";
 
     14 InConnection  "in-connection"  Pass "Segment of a connection that this host knows.";

@@ -28,7 +28,8 @@ const WHO_IS_ASTRAY: &str = "The peers of a host that crashed, of a service that
     connection is gone.";
 
 const BUDGET: &str = "Each source (over IPv6, each /64) has a budget for such segments: 16 at once, and one more each second. \
-    Those beyond it are dropped, and counted as stray-flood.";
+    All of them together have 4,096 at once on each processor, and 1,024 more each second. Those beyond either are dropped, \
+    and counted as stray-flood.";
 
 /// What falls into this group.
 pub(super) static TOPICS: &[Topic] = &[
@@ -147,7 +148,7 @@ pub(super) static TOPICS: &[Topic] = &[
         aliases: &["flood", "ack-flood"],
         what: &[
             "Segments with ACK that belong to no connection, and more of them from one source than a \
-             few forgotten connections explain. It may be an ACK scan without nmap's mark, or a flood \
+             few forgotten connections explain, or from more sources than this host can answer. It may be an ACK scan without nmap's mark, or a flood \
              that wants this host to spend its time on sending RSTs.",
             SAME_FROM_BOTH,
         ],

@@ -69,7 +69,7 @@ impl Show for Shown<'_> {
             write!(out, ", {full} not banned for want of room")?;
         }
         if crowded > 0 {
-            write!(out, ", {crowded} pushed out before their second contact")?;
+            write!(out, ", {crowded} pushed out or turned away before their second contact")?;
         }
         writeln!(out)
     }

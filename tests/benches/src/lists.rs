@@ -18,7 +18,7 @@ use crate::bare::{Asked, Fronted, XDP_DROP, XDP_PASS};
 use crate::ground::{Family, Ground, STRANGERS};
 use crate::kernel::run;
 use crate::machine;
-use crate::paths::{Path, Sender, Shape, list};
+use crate::paths::{CROWD, Path, Sender, Shape, list};
 use crate::programs::{Judging, List, Programs, Strangers};
 use crate::row::Section;
 
@@ -211,6 +211,11 @@ impl Subject {
         let front = look_up.map(|asked| Fronted::asking(asked, door, Shape::PLAIN.stranger_offset(), step));
         let front = front.transpose()?;
         let program = front.as_ref().map_or(door, AsFd::as_fd);
+        if path.sender == Sender::OneOfACrowd {
+            // Who came with an earlier figure has not just come, and would be pushed out where a crowd is turned away.
+            run(program, &path.frame(), CROWD)?;
+            path.meet(CROWD);
+        }
         let before = self.programs.counted(cause)?;
         let run = run(program, &path.frame(), runs)?;
         path.meet(if is_first_contact { runs } else { 0 });

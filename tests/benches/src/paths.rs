@@ -203,7 +203,7 @@ impl<'a> Bench<'a> {
 }
 
 /// So many strangers fill the places to wait in, but for one in seven.
-const CROWD: u32 = 2 * DOOR_PLACES;
+pub(crate) const CROWD: u32 = 2 * DOOR_PLACES;
 
 fn time(program: BorrowedFd<'_>, frame: &[u8], runs: u32, action: i32) -> Result<f64> {
     let run = run(program, frame, runs)?;
