@@ -17,7 +17,7 @@ use scanguard_common::parse::link::MacAddress;
 use scanguard_common::parse::{Packet, parse};
 use scanguard_common::policy::Policy;
 use scanguard_common::schema::{DOOR_PLACES, Interface, InterfaceSlot, Rules};
-use scanguard_common::stray::Budget;
+use scanguard_common::stray::{BURST_OF_ALL, Budget};
 use scanguard_common::time::Nanos;
 use scanguard_harness::{GUARDED_MAC, GUARDED_V4, GUARDED_V6, Lab, OUTSIDE_V4, OUTSIDE_V6, Traffic, World};
 
@@ -190,11 +190,9 @@ impl Kernel {
         if let Ok(packet) = parse(frame) {
             world.set_budget(packet.sender(), self.budget(packet.sender().words())?);
         }
-        // What all sources have together has a test of its own: see `forgery`.
-        let mut of_all: PerCpuArray<_, u64> =
-            self.ebpf.map_mut("STRAYS_OF_ALL").context("STRAYS_OF_ALL")?.try_into()?;
-        let processors = of_all.get(&0, 0)?.len();
-        of_all.set(0, PerCpuValues::try_from(vec![0; processors])?, 0)?;
+        if self.frames.is_multiple_of(BURST_OF_ALL / 2) {
+            self.forgive_strays()?;
+        }
         world.set_now(now()?);
         let reason = world.reason_unless(frame, is_turned_away);
         let expected = reason.cause;
@@ -212,6 +210,14 @@ impl Kernel {
         };
         ensure!(action == settled.action(), "the kernel did {action:?} for {}", settled.name());
         Ok(reason)
+    }
+
+    /// Has all sources together have their whole budget again: that it ends has a test of its own, see `forgery`.
+    fn forgive_strays(&mut self) -> Result<()> {
+        let map = self.ebpf.map_mut("STRAYS_OF_ALL").context("STRAYS_OF_ALL")?;
+        let mut of_all: PerCpuArray<_, u64> = map.try_into()?;
+        let processors = of_all.get(&0, 0)?.len();
+        Ok(of_all.set(0, PerCpuValues::try_from(vec![0; processors])?, 0)?)
     }
 
     pub(super) fn counted_nothing_else(&self) -> Result<()> {

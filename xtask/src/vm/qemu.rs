@@ -16,7 +16,7 @@ pub(super) struct Ended {
 }
 
 /// A guest takes some twenty seconds. One that takes this long hangs.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(1_200);
 
 /// Two, so that whatever is counted per CPU is counted on more than one.
 const CPUS: usize = 2;
