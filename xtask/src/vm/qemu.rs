@@ -15,7 +15,7 @@ pub(super) struct Ended {
     pub(super) in_time: bool,
 }
 
-/// A guest takes some twenty seconds. One that takes this long hangs.
+/// A guest takes up to ten minutes where the machine is slow. One that takes this long hangs.
 const LIMIT: Duration = Duration::from_secs(1_200);
 
 /// Two, so that whatever is counted per CPU is counted on more than one.
