@@ -28,7 +28,7 @@ use crate::key::Address;
 pub struct Moment(u64);
 
 impl Moment {
-    /// The current moment, by a number of less than 32 bits that changes about once a second, and the edition of the
+    /// The current moment, by a number of less than 32 bits that changes within a second or so, and the edition of the
     /// [`Rules`](crate::schema::Rules).
     pub fn new(a_while: u64, edition: u32) -> Moment {
         Moment(u64::from(edition) << 32 | a_while)

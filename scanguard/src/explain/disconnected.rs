@@ -148,8 +148,9 @@ pub(super) static TOPICS: &[Topic] = &[
         aliases: &["flood", "ack-flood"],
         what: &[
             "Segments with ACK that belong to no connection, and more of them from one source than a \
-             few forgotten connections explain, or from more sources than this host can answer. It may be an ACK scan without nmap's mark, or a flood \
-             that wants this host to spend its time on sending RSTs.",
+             few forgotten connections explain, or from more sources than this host can answer. It may be \
+             an ACK scan without nmap's mark, or a flood that wants this host to spend its time on sending \
+             RSTs.",
             SAME_FROM_BOTH,
         ],
         lesson: Lesson::Probe(Probe {

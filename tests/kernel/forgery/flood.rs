@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use scanguard_benches::bare::Numbered;
 use scanguard_benches::kernel::send;
 use scanguard_common::cause::Cause;
-use scanguard_common::evidence::Source;
+use scanguard_common::evidence::{ONE_IN, Source};
 use scanguard_common::policy::Preset;
 use scanguard_harness::{Frame, GUARDED_V4, INTERFACE, Injector, Lab, OUTSIDE_V4, Service};
 use serde_json::Value;
@@ -68,6 +68,11 @@ fn a_flood_of_ten_million_forged_sources_is_told_and_harms_nobody() -> Result<()
          {bans} bans, {memory} bytes of maps"
     );
     ensure!(crowded > FLOOD / 2, "only {crowded} were pushed out");
+    // Who is turned away counts in no incident either.
+    let [attempts, _] = ledger.attempts_at(GUARDED_V4)?;
+    println!("{attempts} attempts were looked at");
+    let one_in = FLOOD / u64::from(ONE_IN);
+    ensure!((one_in / 2..one_in * 2).contains(&attempts.into()), "{attempts} attempts were looked at");
     ensure!(before == after, "{before:?} became {after:?}");
     ensure!(memory <= STATED, "the maps take {memory} bytes: {:?}", after.2);
     // The doorkeeper tells one from another by 31 bits: of ten million, some few may be taken for their predecessors.
