@@ -28,4 +28,6 @@ pub use pending::ANSWER_WITHIN;
 pub use quoted::name_quoted;
 pub use source::{REMEMBERED, Source};
 pub use trail::{Entry, TRAIL_LENGTH, Trail};
-pub use witness::{Contact, Tables, Trial, Verdict, is_turned_away, traces_a_route, witness};
+pub use witness::{
+    Contact, Tables, Trial, Verdict, is_lost_in_a_crowd, is_turned_away, traces_a_route, witness,
+};

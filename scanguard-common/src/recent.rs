@@ -10,7 +10,9 @@
 //! without IPv4 options or IPv6 extension headers. All others are parsed.
 //!
 //! A SYN has two: one with its source, of which it is known whether that is banned, and one that it shares with the SYNs
-//! of everybody else to the same port, of which it is known that somebody listens there.
+//! of everybody else to the same port, of which it is known that somebody listens there. That nobody does is known too,
+//! but only to those who come in a crowd, of whom few are looked at anyway: else whoever begins to listen would lose his
+//! first clients.
 
 mod glance;
 mod name;
@@ -59,6 +61,11 @@ impl Recent {
         self.moment == now.0 && self.name.is(name)
     }
 
+    /// Whether it was decided in this moment.
+    pub fn is_fresh(&self, now: Moment) -> bool {
+        self.moment == now.0
+    }
+
     /// What was decided.
     pub fn cause(&self) -> Option<Cause> {
         Cause::from_number(self.cause)
@@ -80,5 +87,11 @@ impl Recent {
 
 /// Whether this cause is worth keeping: all frames of the same name will have it, and finding that out takes a look-up.
 pub fn is_kept(cause: Cause) -> bool {
-    [Sort::Data, Sort::Other, Sort::Opening, Sort::Greeting].into_iter().any(|sort| sort.keeps(cause))
+    !is_kept_of_a_crowd(cause)
+        && [Sort::Data, Sort::Other, Sort::Opening, Sort::Greeting].into_iter().any(|sort| sort.keeps(cause))
+}
+
+/// Whether this cause is worth keeping only where somebody has it who is one too many of a crowd, and only for such.
+pub fn is_kept_of_a_crowd(cause: Cause) -> bool {
+    cause == Cause::ClosedPort
 }

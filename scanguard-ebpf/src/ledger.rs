@@ -7,17 +7,20 @@ use scanguard_common::cause::Cause;
 use scanguard_common::count::Note;
 use scanguard_common::event::News;
 use scanguard_common::evidence::{
-    Contact, Entry, Kind, Knock, Source, Tables, Trail, Verdict, is_turned_away, witness,
+    Contact, Entry, Kind, Knock, Source, Tables, Trail, Trial, Verdict, is_lost_in_a_crowd, is_turned_away,
+    witness,
 };
-use scanguard_common::key::{Address, spread, spread_port};
+use scanguard_common::key::{Address, spread};
 use scanguard_common::mark::Reason;
-use scanguard_common::parse::Packet;
+use scanguard_common::parse::network::IpProtocol;
+use scanguard_common::parse::transport::Port;
+use scanguard_common::recent::Glance;
 use scanguard_common::schema::DOOR_PLACES;
 use scanguard_common::time::{Nanos, Seconds};
 
 use crate::aside::{self, Door, forgotten};
 use crate::consequences::Case;
-use crate::lookup::{allows, hint_at};
+use crate::lookup::{allows, hint_at, now};
 use crate::{maps, report};
 
 /// What came of it for the source.
@@ -46,7 +49,8 @@ impl Held {
 #[inline(never)] // as in `main`
 pub(crate) fn hold<C: EbpfContext>(ctx: &C, case: &Case<'_>, kind: Kind) -> Held {
     let Some(rules) = maps::RULES.get(0) else { return Held::Noted };
-    let contact = contact(case.packet, kind, &case.reason, case.at);
+    let seed = maps::HASH_SEED.load();
+    let contact = Contact::new(case.packet, kind, &case.reason, Seconds::of(case.at), seed);
     match witness(&mut Ledger, &contact, rules.judgement()) {
         Verdict::Waiting => Held::Waiting,
         Verdict::TurnedAway => {
@@ -84,17 +88,20 @@ extern "C" fn scanguard_crowd(cause: u32, at: u64) -> u32 {
     let (Some(packet), Some(rules)) = (aside::get(Door::In), maps::RULES.get(0)) else { return 0 };
     let Some(cause) = Cause::from_number(cause) else { return 0 };
     let Some(kind) = Kind::of(cause) else { return 0 };
-    is_turned_away(&mut Ledger, &contact(packet, kind, &Reason::of(cause), Nanos(at)), rules.judgement())
-        .into()
+    let (at, seed) = (Seconds::of(Nanos(at)), maps::HASH_SEED.load());
+    let Contact { source, trial, .. } = Contact::new(packet, kind, &Reason::of(cause), at, seed);
+    is_turned_away(&mut Ledger, source, &trial, rules.judgement()).into()
 }
 
-#[inline(always)] // one frame on the BPF stack less
-fn contact(packet: &Packet, kind: Kind, reason: &Reason, at: Nanos) -> Contact {
-    let port = packet.transport.ports.destination.0;
-    let protocol = packet.transport.protocol.0;
-    let spread = spread_port(packet.destination, protocol, port, maps::HASH_SEED.load());
-    let [k0, k1, k2, k3, ..] = spread.to_le_bytes();
-    Contact::new(packet, kind, reason, u32::from_le_bytes([k0, k1, k2, k3]), Seconds::of(at))
+/// Whether who tries a port that a crowd tries, and that is closed, is lost in it. Who is allowed whatever he does never is.
+#[inline(always)] // as above
+pub(crate) fn loses_in_a_crowd(glance: &Glance) -> bool {
+    let Some(rules) = maps::RULES.get(0) else { return false };
+    let (source, destination) = glance.ends();
+    let (Port(port), IpProtocol(protocol)) = (glance.port(), IpProtocol::TCP);
+    let (at, seed) = (Seconds::of(now()), maps::HASH_SEED.load());
+    let trial = Trial::new(Kind::Closed, destination, protocol, port, at, seed);
+    is_lost_in_a_crowd(&mut Ledger, glance.sender(), &trial, rules.judgement()) && !allows(source)
 }
 
 /// What new records begin as: not on the stack, which has no room for them.

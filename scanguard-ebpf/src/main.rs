@@ -34,7 +34,7 @@ use scanguard_common::evidence::{Kind, name_quoted};
 use scanguard_common::frame::Frame as _;
 use scanguard_common::mark::{self, Reason, is_of_consequence};
 use scanguard_common::parse::Packet;
-use scanguard_common::recent::is_kept;
+use scanguard_common::recent::{is_kept, is_kept_of_a_crowd};
 use scanguard_common::refusal::{Leaving, Refusal, leaving, silence};
 use scanguard_common::schema::InterfaceSlot;
 
@@ -90,6 +90,9 @@ fn decide_anew(ctx: XdpContext, interface: InterfaceSlot, length: usize) -> Caus
         at = now();
         if ledger::turns_away(cause, at) {
             report::note(Note::Crowded);
+            if is_kept_of_a_crowd(cause) {
+                recent::keep_what_came_in(&ctx, cause);
+            }
             return cause;
         }
     }

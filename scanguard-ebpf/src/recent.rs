@@ -4,13 +4,14 @@ use core::hint::black_box;
 
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::{TcContext, XdpContext};
-use scanguard_common::cause::Cause;
-use scanguard_common::recent::{Door, Glance, Moment, Recent, Sort, Then, glance};
+use scanguard_common::cause::{Action, Cause};
+use scanguard_common::count::Note;
+use scanguard_common::recent::{Door, Glance, Moment, Recent, Sort, Then, glance, is_kept_of_a_crowd};
 use scanguard_common::schema::InterfaceSlot;
 
 use crate::frame::PacketMemory;
 use crate::lookup::{ban, may_be_refused, ticks};
-use crate::{act, maps, report};
+use crate::{act, ledger, maps, report};
 
 /// The cause for which a frame that comes in, or another of its name, was passed or dropped a moment ago. What is dropped
 /// is not told of by itself.
@@ -61,7 +62,8 @@ extern "C" fn scanguard_opened(ctx: *mut xdp_md) -> u32 {
     cause.map_or(UNKNOWN, Cause::index).into()
 }
 
-/// What was decided of a SYN: that its source is banned, or else that somebody listens where it is for.
+/// What was decided of a SYN: that its source is banned, or else that somebody listens where it is for, or that nobody
+/// does and its source is lost in the crowd that tries it.
 #[inline(always)] // one frame on the BPF stack less
 fn opened(frame: &PacketMemory, slot: InterfaceSlot) -> Option<Cause> {
     let glance = glance(frame, Door::Incoming, slot, &Seen)?;
@@ -71,7 +73,7 @@ fn opened(frame: &PacketMemory, slot: InterfaceSlot) -> Option<Cause> {
         refused.again();
         return refused.cause();
     }
-    let listening = recall(&glance.greeting(frame)?, now)?;
+    let cause = recall(&glance.greeting()?, now)?.cause()?;
     if may_be_refused {
         let (source, _) = glance.ends();
         // Whether he is also banned from what is published is not known here.
@@ -79,7 +81,12 @@ fn opened(frame: &PacketMemory, slot: InterfaceSlot) -> Option<Cause> {
             return None;
         }
     }
-    listening.cause()
+    match cause.action() {
+        Action::Pass if glance.is_as_stacks_write(frame) => {}
+        Action::Drop if ledger::loses_in_a_crowd(&glance) => report::note(Note::Crowded),
+        Action::Pass | Action::Drop => return None,
+    }
+    Some(cause)
 }
 
 /// Whether what leaves carries on what left a moment ago.
@@ -109,7 +116,12 @@ fn keep_incoming(frame: &PacketMemory, slot: InterfaceSlot, cause: Cause) -> Opt
     if glance.sort()?.keeps(cause) {
         keep(&glance, cause)
     } else if Sort::Greeting.keeps(cause) {
-        keep(&glance.greeting(frame)?, cause)
+        let greeting = glance.greeting()?;
+        // Of a crowd that tries all ports, none pushes out what others need.
+        if is_kept_of_a_crowd(cause) && place(&greeting)?.is_fresh(now()) {
+            return None;
+        }
+        keep(&greeting, cause)
     } else {
         None
     }

@@ -6,8 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::classify::{Class, Part, classify};
 use scanguard_common::parse::parse;
-use scanguard_common::policy::Preset;
-use scanguard_common::recent::{Door, Glance, Moment, Name, Recent, Sort, Then, glance, is_kept};
+use scanguard_common::parse::transport::Port;
+use scanguard_common::policy::{ClosedPorts, Preset};
+use scanguard_common::recent::{
+    Door, Glance, Moment, Name, Recent, Sort, Then, glance, is_kept, is_kept_of_a_crowd,
+};
 use scanguard_common::schema::{InterfaceSlot, RECENT_PLACES, Rules};
 use scanguard_harness::{
     Extension, Frame, GUARDED_V4, GUARDED_V6, Hostile, Ip, Link, OUTSIDE_V4, OUTSIDE_V6, Random, Traffic,
@@ -51,6 +54,7 @@ fn frames_of_one_name_are_decided_alike() {
     println!("seed {SEED:#x}");
     let end = |address: IpAddr, port| (address, port);
     let world = World::with_addresses([IpAddr::from(GUARDED_V4), GUARDED_V6.into()])
+        .with_closed_ports(ClosedPorts::Ingress)
         .listening(80)
         .listening(22)
         .connected(end(OUTSIDE_V4.into(), 8080), end(GUARDED_V4.into(), 22))
@@ -59,7 +63,7 @@ fn frames_of_one_name_are_decided_alike() {
     let mut hostile = Hostile::seeded(SEED);
     let mut random = Random::seeded(SEED);
     let mut decided: HashMap<Name, (Cause, Vec<u8>)> = HashMap::new();
-    let (mut named, mut again, mut kept, mut greetings) = (0, 0, 0, 0);
+    let (mut named, mut again, mut kept, mut greetings, mut knocks) = (0, 0, 0, 0, 0);
     for number in 0..FRAMES {
         let frame = match number % 5 {
             0 => greeting(&mut random),
@@ -71,15 +75,16 @@ fn frames_of_one_name_are_decided_alike() {
         let cause = world.judge(&frame);
         assert_class(&frame, sort);
         // Strays are let through in turn: that is why such a cause is not kept.
-        if !is_kept(cause) {
+        if !is_kept(cause) && !is_kept_of_a_crowd(cause) {
             continue;
         }
-        // Who listens is kept under a name without a source.
+        // Who listens, or does not, is kept under a name without a source.
         let name = if Sort::Greeting.keeps(cause) {
-            let Some(greeting) = seen(&frame).and_then(|glance| glance.greeting(frame.as_slice())) else {
-                continue;
-            };
-            greetings += 1;
+            let greeting = seen(&frame).and_then(|glance| glance.greeting()).expect("possible addresses");
+            match cause.action() {
+                Action::Pass => greetings += 1,
+                Action::Drop => knocks += 1,
+            }
             *greeting.name()
         } else {
             // That a SYN or an RST belongs to a connection is found out anew each time.
@@ -94,9 +99,11 @@ fn frames_of_one_name_are_decided_alike() {
         again += usize::from(*first != frame);
         assert_eq!(*before, cause, "one name:\n{first:02x?}\n{frame:02x?}");
     }
-    println!("{named} named, {kept} kept, {again} of a name that was kept before, {greetings} greetings");
+    println!(
+        "{named} named, {kept} kept, {again} of a name that was kept before, {greetings} greetings, {knocks} at closed ports"
+    );
     assert!(named > FRAMES / 10 && again > 1_000, "{named} and {again} prove little");
-    assert!(greetings > 1_000, "{greetings} greetings prove little");
+    assert!(greetings > 1_000 && knocks > 1_000, "{greetings} and {knocks} prove little");
 }
 
 /// A SYN as a stack writes it, from one of many sources, possible or not, to one of few ports.
@@ -274,7 +281,7 @@ fn what_was_decided_is_recalled_of_the_same_name_in_the_same_moment() {
 fn a_greeting_is_the_same_from_whomever_and_nothing_else_is() {
     let syn =
         |ip: &Ip, ports: (u16, u16)| ip.clone().tcp(ports.0, ports.1).flags("S").linux_options().build();
-    let greeting = |frame: &[u8]| Some(*seen(frame)?.greeting(frame)?.name());
+    let greeting = |frame: &[u8]| Some(*seen(frame)?.greeting()?.name());
     for (ip, other) in [
         (v4(), Frame::ipv4(Ipv4Addr::new(198, 18, 0, 1), GUARDED_V4)),
         (v6(), Frame::ipv6(Ipv6Addr::new(0xfd77, 9, 0, 0, 0, 0, 0, 1), GUARDED_V6)),
@@ -283,6 +290,7 @@ fn a_greeting_is_the_same_from_whomever_and_nothing_else_is() {
         assert!(one.is_some());
         assert_eq!(greeting(&syn(&other, (2, 80))), one);
         assert_ne!(greeting(&syn(&other, (2, 81))), one);
+        assert_eq!(seen(&syn(&other, (2, 81))).map(|glance| glance.port()), Some(Port(81)));
         assert_ne!(greeting(&syn(&other.clone().vlan(7), (2, 80))), one);
         assert_ne!(name(&syn(&ip, (1, 80))).map(|(name, _)| name), one, "who is banned is another question");
     }
@@ -295,6 +303,6 @@ fn nobody_greets_who_is_impossible() {
     for source in [[0, 0, 0, 0], [127, 0, 0, 1], [224, 0, 0, 1], [255, 255, 255, 255], GUARDED_V4.octets()] {
         let frame = Frame::ipv4(source.into(), GUARDED_V4).tcp(1, 80).flags("S").linux_options().build();
         let seen = seen(&frame).expect("a name");
-        assert_eq!(seen.greeting(frame.as_slice()), None, "{source:?}");
+        assert_eq!(seen.greeting(), None, "{source:?}");
     }
 }

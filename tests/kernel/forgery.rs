@@ -1,5 +1,6 @@
 //! What whoever forges addresses can do to their owners, and to this host: nothing worth having.
 
+mod crowd;
 mod flood;
 mod full;
 mod strays;

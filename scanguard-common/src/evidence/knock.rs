@@ -26,12 +26,12 @@ pub struct Knock {
 
 const _: () = assert!(size_of::<Knock>() == 16);
 
-/// Whoever came less than this many seconds ago has just come. Among a hundred new sources a second, one in 160 meets another
+/// Whoever came less than this many seconds ago has just come. Among a hundred new sources a second, one in 20 meets another
 /// by chance who has.
-pub const JUST_COME: u32 = 4;
+pub const JUST_COME: u32 = 32;
 
 /// One in so many is let in of those who would push out somebody who has just come.
-pub const ONE_IN: u32 = 8;
+pub const ONE_IN: u32 = 32;
 
 /// Who stands at the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Knock {
     }
 
     /// A source of this place was seen that has a record.
-    pub(super) fn is_recorded(&mut self, now: Seconds) {
+    pub(super) fn saw_recorded(&mut self, now: Seconds) {
         let now = hour(now);
         if self.recorded != now {
             self.recorded = now;
@@ -104,15 +104,8 @@ impl Knock {
 
     /// The same visit, of which more is known now: what was only asked has been answered, or has failed.
     pub(super) fn ended(&mut self, kind: Kind) {
-        match Kind::from_number(self.kind) {
-            Kind::Asked => self.kind = kind.number(),
-            Kind::Answered
-            | Kind::Closed
-            | Kind::Silence
-            | Kind::OutOfState
-            | Kind::Forged
-            | Kind::Decoy
-            | Kind::Signature => {}
+        if Kind::from_number(self.kind) == Kind::Asked {
+            self.kind = kind.number();
         }
     }
 
@@ -181,11 +174,13 @@ mod tests {
                 panic!("{other:?}")
             }
         };
-        let by_port = (0..80).filter(|contact| let_in(knock.greet(OTHER, *contact, now))).count();
-        let by_source = (0..80).filter(|bits| let_in(knock.greet(OTHER | bits << 16, 2, now))).count();
+        let by_port = (0..10 * ONE_IN).filter(|contact| let_in(knock.greet(OTHER, *contact, now))).count();
+        let by_source = (0..10 * u64::from(ONE_IN))
+            .filter(|bits| let_in(knock.greet(OTHER | bits << 16, 2, now)))
+            .count();
         assert_eq!([by_port, by_source], [10, 10]);
         for (waited, crowds) in [(JUST_COME, true), (CROWDED_WITHIN, false)] {
-            for contact in 0..80 {
+            for contact in 0..10 * ONE_IN {
                 let later = knock.greet(OTHER, contact, now.after(waited));
                 assert_eq!(later, Visitor::Stranger { crowds });
             }
@@ -202,7 +197,7 @@ mod tests {
         place.let_in(OTHER, &trial(Kind::Closed, noon));
         assert!(place.may_be_recorded(noon.after(REMEMBERS)));
         assert!(!place.may_be_recorded(noon.after(REMEMBERS + 3 * 4_096)));
-        place.is_recorded(noon.after(REMEMBERS));
+        place.saw_recorded(noon.after(REMEMBERS));
         assert!(place.may_be_recorded(noon.after(2 * REMEMBERS)));
     }
 

@@ -101,22 +101,12 @@ impl Source {
 
     /// Takes in how a contact ended: whether that is news, because it was the first of its kind.
     pub(super) fn take(&mut self, trial: &Trial) -> bool {
-        match trial.kind {
-            Kind::Asked => {
-                self.wait(trial);
-                false
-            }
-            Kind::Answered
-            | Kind::Closed
-            | Kind::Silence
-            | Kind::OutOfState
-            | Kind::Forged
-            | Kind::Decoy
-            | Kind::Signature => {
-                self.wait_no_longer(trial.key);
-                self.is_first(trial.key) && self.count(trial.kind)
-            }
+        if trial.kind == Kind::Asked {
+            self.wait(trial);
+            return false;
         }
+        self.wait_no_longer(trial.key);
+        self.is_first(trial.key) && self.count(trial.kind)
     }
 
     /// Counts a contact whose outcome is known.

@@ -7,10 +7,11 @@ use super::trail::Entry;
 use crate::ban::Ban;
 use crate::cause::Cause;
 use crate::classify::signature::Label;
-use crate::key::Address;
+use crate::key::{Address, spread_port};
 use crate::mark::Reason;
 use crate::parse::Packet;
 use crate::parse::network::IpProtocol;
+use crate::parse::transport::Transport;
 use crate::policy::Judgement;
 use crate::time::Seconds;
 
@@ -25,6 +26,14 @@ pub struct Trial {
     pub key: u32,
     /// When it ended.
     pub at: Seconds,
+}
+
+impl Trial {
+    /// The trial that was made at a port of one of our addresses, by this protocol, under the seed of all hashes.
+    pub fn new(kind: Kind, destination: Address, protocol: u8, port: u16, at: Seconds, seed: u64) -> Trial {
+        let [k0, k1, k2, k3, ..] = spread_port(destination, protocol, port, seed).to_le_bytes();
+        Trial { kind, port, key: u32::from_le_bytes([k0, k1, k2, k3]), at }
+    }
 }
 
 /// One contact, and who made it how.
@@ -44,16 +53,11 @@ pub struct Contact {
 
 impl Contact {
     /// The contact that `packet` makes, which came in, or would have: an answer has to be turned round before.
-    pub fn new(packet: &Packet, kind: Kind, reason: &Reason, key: u32, now: Seconds) -> Contact {
+    pub fn new(packet: &Packet, kind: Kind, reason: &Reason, now: Seconds, seed: u64) -> Contact {
         let Reason { cause, mark } = *reason;
-        let port = packet.transport.ports.destination.0;
-        Contact {
-            source: packet.sender(),
-            trial: Trial { kind, port, key, at: now },
-            protocol: packet.transport.protocol.0,
-            cause,
-            mark,
-        }
+        let Transport { ports, protocol: IpProtocol(protocol), .. } = packet.transport;
+        let trial = Trial::new(kind, packet.destination, protocol, ports.destination.0, now, seed);
+        Contact { source: packet.sender(), trial, protocol, cause, mark }
     }
 }
 
@@ -135,15 +139,35 @@ pub fn witness<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) 
     if is_over(tables, contact, rules) { ban(tables, contact, rules) } else { Verdict::Noted }
 }
 
-/// Whether a contact is one too many of a crowd, so that whatever else could be found out of it need not be.
-pub fn is_turned_away<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> bool {
-    let Trial { kind, key, at, .. } = contact.trial;
-    let spread = tables.spread(contact.source);
-    tables.door(spread).is_some_and(|place| {
-        place.greet(spread, key, at) == Visitor::TurnedAway
-            && !place.may_be_recorded(at)
-            && Weights::against(kind) < rules.threshold
-    })
+/// Whether a trial of a source is one too many of a crowd, so that whatever else could be found out of it need not be.
+pub fn is_turned_away<T: Tables>(tables: &mut T, source: Address, trial: &Trial, rules: &Judgement) -> bool {
+    greet_stranger(tables, source, trial, rules) == Some(Visitor::TurnedAway)
+}
+
+/// The same where a crowd is known to try the very port: whoever repeats what he did need not be looked at once more either.
+pub fn is_lost_in_a_crowd<T: Tables>(
+    tables: &mut T,
+    source: Address,
+    trial: &Trial,
+    rules: &Judgement,
+) -> bool {
+    matches!(greet_stranger(tables, source, trial, rules), Some(Visitor::TurnedAway | Visitor::Same))
+}
+
+/// Who a source is to the doorkeeper; `None` where one of its place may have a record, or the trial is enough for a ban by
+/// itself: then it does not matter.
+#[inline(always)] // one frame on the BPF stack less
+fn greet_stranger<T: Tables>(
+    tables: &mut T,
+    source: Address,
+    trial: &Trial,
+    rules: &Judgement,
+) -> Option<Visitor> {
+    let Trial { kind, key, at, .. } = *trial;
+    let spread = tables.spread(source);
+    let place = tables.door(spread)?;
+    let matters = !place.may_be_recorded(at) && Weights::against(kind) < rules.threshold;
+    matters.then(|| place.greet(spread, key, at))
 }
 
 /// Whether the source has a record. Where the door knows of none, it is not looked for.
@@ -152,7 +176,7 @@ fn is_recorded<T: Tables>(tables: &mut T, contact: &Contact, spread: u64) -> boo
     let is_recorded = tables.door(spread).is_some_and(|place| place.may_be_recorded(now))
         && tables.source(contact.source).is_some();
     if is_recorded && let Some(place) = tables.door(spread) {
-        place.is_recorded(now);
+        place.saw_recorded(now);
     }
     is_recorded
 }

@@ -8,6 +8,7 @@ use crate::frame::Frame;
 use crate::key::Address;
 use crate::parse::link::EtherType;
 use crate::parse::network::{Family, IpProtocol};
+use crate::parse::transport::Port;
 use crate::schema::{InterfaceSlot, RECENT_PLACES};
 
 /// What is seen of a frame at a glance: its name, and where its IP header and its transport header begin.
@@ -54,20 +55,26 @@ impl Glance {
         upper / (u32::MAX / RECENT_PLACES + 1)
     }
 
-    /// The same SYN under the name that it shares with those of everybody else; `None` where it is not as a stack writes
-    /// it, or from nobody.
+    /// The port that it is for.
+    #[inline(always)] // see [`glance`]
+    pub fn port(&self) -> Port {
+        self.name.port()
+    }
+
+    /// The same SYN under the name that it shares with those of everybody else; `None` where it is from nobody.
+    #[inline(always)] // see [`glance`]
+    pub fn greeting(&self) -> Option<Glance> {
+        let (source, destination) = self.ends();
+        let impossible = impossible_source(self.name.family(), IpProtocol::TCP, source, destination);
+        impossible.is_none().then(|| Glance { name: self.name.of_anybody(), ..*self })
+    }
+
+    /// Whether it is a SYN as a stack writes it, in the frame that was seen.
     ///
     /// Whoever is a stack bears no mark of a tool: of him it need be known only whether somebody listens.
     #[inline(always)] // see [`glance`]
-    pub fn greeting<F: Frame + ?Sized>(&self, frame: &F) -> Option<Glance> {
-        let (source, destination) = self.ends();
-        let family = self.name.family();
-        if impossible_source(family, IpProtocol::TCP, source, destination).is_some()
-            || !stack::wrote(frame, family, self.network, self.transport)
-        {
-            return None;
-        }
-        Some(Glance { name: self.name.of_anybody(), ..*self })
+    pub fn is_as_stacks_write<F: Frame + ?Sized>(&self, frame: &F) -> bool {
+        stack::wrote(frame, self.name.family(), self.network, self.transport)
     }
 }
 

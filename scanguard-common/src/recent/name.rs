@@ -3,6 +3,7 @@
 use super::sort::{Sort, WireFlags};
 use crate::key::Address;
 use crate::parse::network::Family;
+use crate::parse::transport::Port;
 use crate::schema::InterfaceSlot;
 
 /// Which way a frame goes.
@@ -67,6 +68,14 @@ impl Name {
             5 => Some(Sort::Greeting),
             _ => None,
         }
+    }
+
+    /// The port that it is for.
+    #[inline(always)] // as above
+    pub(super) fn port(&self) -> Port {
+        #[expect(clippy::cast_possible_truncation, reason = "those two bytes are wanted")]
+        let port = (self.what >> PORT_AT) as u16;
+        Port(u16::from_be(port))
     }
 
     /// The same for whoever it comes from.

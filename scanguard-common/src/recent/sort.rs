@@ -17,18 +17,18 @@ pub enum Sort {
     Other = 3,
     /// A SYN, named with its source: whether that is banned.
     Opening = 4,
-    /// A SYN as a stack writes it, from whomever: whether somebody listens.
+    /// A SYN from whomever: whether somebody listens.
     Greeting = 5,
 }
 
 impl Sort {
     /// Whether this cause is kept for frames of this sort.
     ///
-    /// What claims a connection, or is a datagram, or greets, is remembered only to pass, so that no mistake drops it.
+    /// What claims a connection, or is a datagram, is remembered only to pass, so that no mistake drops it.
     pub fn keeps(self, cause: Cause) -> bool {
         match self {
             Sort::Data | Sort::Datagram => matches!(cause, Cause::InConnection | Cause::InFlow | Cause::Udp),
-            Sort::Greeting => cause == Cause::NewConnection,
+            Sort::Greeting => matches!(cause, Cause::NewConnection | Cause::ClosedPort),
             Sort::Opening => matches!(cause, Cause::Banned | Cause::BannedNetwork | Cause::Denied),
             Sort::Other => IMPOSSIBLE_CAUSES >> cause.index() & 1 != 0,
         }

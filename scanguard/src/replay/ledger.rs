@@ -14,7 +14,7 @@ use scanguard_common::evidence::{
     Contact, Entry, Kind, Knock, Source, Tables, Verdict, Weights, is_turned_away, witness,
 };
 use scanguard_common::incident::{Attempt, Target, Targets, attempt};
-use scanguard_common::key::{Address, spread, spread_port};
+use scanguard_common::key::{Address, spread};
 use scanguard_common::mark::Reason;
 use scanguard_common::network::{Network, Networks, Peer, network, widen};
 use scanguard_common::parse::Packet;
@@ -118,8 +118,8 @@ impl Ledger {
     pub(super) fn turns_away(&mut self, packet: &Packet, cause: Cause, at: Nanos) -> bool {
         let kind = Kind::of(cause).filter(|_| cause.action() == Action::Drop);
         kind.is_some_and(|kind| {
-            let contact = contact(packet, kind, &Reason::of(cause), at);
-            is_turned_away(&mut self.tables, &contact, &self.judgement)
+            let Contact { source, trial, .. } = contact(packet, kind, &Reason::of(cause), at);
+            is_turned_away(&mut self.tables, source, &trial, &self.judgement)
         })
     }
 
@@ -174,9 +174,7 @@ impl Ledger {
 }
 
 fn contact(packet: &Packet, kind: Kind, reason: &Reason, at: Nanos) -> Contact {
-    let (port, protocol) = (packet.transport.ports.destination.0, packet.transport.protocol.0);
-    let [k0, k1, k2, k3, ..] = spread_port(packet.destination, protocol, port, SEED).to_le_bytes();
-    Contact::new(packet, kind, reason, u32::from_le_bytes([k0, k1, k2, k3]), Seconds::of(at))
+    Contact::new(packet, kind, reason, Seconds::of(at), SEED)
 }
 
 fn room_for(bans: u32) -> Bans {

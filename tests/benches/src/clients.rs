@@ -14,7 +14,7 @@ use scanguard_harness::{Frame, GUARDED_V4, OUTSIDE_V4, Random};
 use crate::bare::{XDP_PASS, always, drops_where};
 use crate::cable::{Cable, Receiver, Source};
 use crate::clients::load::{Load, Servers};
-use crate::floods::{EACH_BY_ITSELF, guard};
+use crate::floods::{EACH_BY_ITSELF, attach, guard};
 use crate::ground::{CLOSED, Ground};
 use crate::kernel::{Kind, Program, run};
 use crate::programs::{Judging, Programs};
@@ -34,6 +34,10 @@ const MARK_OFFSET: i16 = 14 + 20;
 
 /// Where floods come from that come from one address: not the clients'.
 const SCANNER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 66);
+
+/// Another interface of the guarded host, which is guarded all the while: so what was learned stays while that of the clients
+/// is guarded by turns, and a flood meets a host that was guarded before it began.
+const ANOTHER: &str = "another";
 
 /// What goes on while clients are served, and how scanguard is attached.
 struct Scene {
@@ -107,9 +111,9 @@ const SCENES: [Scene; 6] = [
     },
 ];
 
-/// Segments to a closed port from so many sources that none comes again soon.
+/// Segments to a closed port from so many sources that none comes again within five seconds.
 fn forged(flags: &str) -> Vec<Vec<u8>> {
-    const SOURCES: usize = 1 << 16;
+    const SOURCES: usize = 5 * FLOOD as usize;
     let mut random = Random::seeded(0x5eed_0005);
     let mut segment = || {
         let source = Ipv4Addr::new(100, random.byte(), random.byte(), random.byte());
@@ -128,6 +132,7 @@ pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
     cable.lab.add_source(SCANNER.into())?;
     // So that refusals to whoever forged his address have somewhere to go, as they have on the Internet.
     cable.lab.guarded.ip(&format!("route add default via {OUTSIDE_V4}"))?;
+    cable.lab.guarded.ip(&format!("link add {ANOTHER} type veth"))?;
     let servers = Servers::start(&cable)?;
     let (pass, drop_flood) = cable.lab.guarded.within(|| {
         Ok::<_, anyhow::Error>((always(Kind::Xdp, XDP_PASS)?, drops_where(MARK_OFFSET, MARK.to_be_bytes())?))
@@ -139,10 +144,12 @@ pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
             scene.flood.as_ref().map(|flood| Source::trickle(&cable, (flood.frames)(), FLOOD)).transpose()?;
         let base = if scene.flood.is_some() { "bare drop of the flood" } else { "bare pass" };
         let mut pairs = vec![Pairs::default(); scene.loads.len()];
+        let _stays = attach(&cable.lab.guarded, scanguard, scene.options, ANOTHER)?;
+        let sides = Sides { cable: &cable, servers: &servers, scene, bare, scanguard };
         for repetition in 0..repetitions {
-            let sides = Sides { cable: &cable, servers: &servers, scene, bare, scanguard };
-            let (bare, guarded) = sides.compare(repetition).with_context(|| scene.name)?;
-            for ((bare, guarded), pairs) in bare.into_iter().zip(guarded).zip(&mut pairs) {
+            for (load, pairs) in scene.loads.iter().zip(&mut pairs) {
+                let compared = sides.compare(*load, repetition);
+                let (bare, guarded) = compared.with_context(|| format!("{}, {}", load.name(), scene.name))?;
                 pairs.push(bare, guarded);
             }
         }
@@ -160,7 +167,8 @@ pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
          receiving thread on another; that thread goes before the servers, as what a driver has to do goes before \
          processes. *In* is from the outside host to the guarded one, *out* the other way; with new \
          connections each request has a connection of its own, and clients use a port again a second after it was \
-         used. scanguard is attached as it is, without options. A flood has {FLOOD} packets a second, and what it is \
+         used. scanguard is attached as it is, without options; another interface is guarded all the while, so that what \
+         was learned stays. A flood has {FLOOD} packets a second, and what it is \
          compared to is a program that drops exactly the flood. The XMAS flood and the one to closed ports come from one \
          address each, which is banned before long; where it is not, by `--preset off`, a row of its own says so."
     );
@@ -210,32 +218,28 @@ struct Sides<'a> {
 }
 
 impl Sides<'_> {
-    /// All loads with the bare program, and all of them guarded; by turns the one or the other comes first, so that a
+    /// A load with the bare program, and at once the same guarded; by turns the one or the other comes first, so that a
     /// machine that gets slower favours neither.
-    fn compare(self, repetition: usize) -> Result<(Vec<f64>, Vec<f64>)> {
+    fn compare(self, load: Load, repetition: usize) -> Result<(f64, f64)> {
         if repetition.is_multiple_of(2) {
-            let bare = self.bare()?;
-            Ok((bare, self.guarded()?))
+            let bare = self.bare(load)?;
+            Ok((bare, self.guarded(load)?))
         } else {
-            let guarded = self.guarded()?;
-            Ok((self.bare()?, guarded))
+            let guarded = self.guarded(load)?;
+            Ok((self.bare(load)?, guarded))
         }
     }
 
-    fn bare(self) -> Result<Vec<f64>> {
-        self.serve(&self.cable.receive_by(self.bare)?)
+    fn bare(self, load: Load) -> Result<f64> {
+        self.serve(load, &self.cable.receive_by(self.bare)?)
     }
 
-    fn guarded(self) -> Result<Vec<f64>> {
-        self.serve(&guard(self.cable, self.scanguard, self.scene.options)?)
+    fn guarded(self, load: Load) -> Result<f64> {
+        self.serve(load, &guard(self.cable, self.scanguard, self.scene.options)?)
     }
 
-    fn serve<T>(self, receiver: &Receiver<T>) -> Result<Vec<f64>> {
+    fn serve<T>(self, load: Load, receiver: &Receiver<T>) -> Result<f64> {
         receiver.goes_first()?;
-        let serve = |load: &Load| {
-            let served = self.servers.serve(self.cable, *load);
-            served.with_context(|| load.name())
-        };
-        self.scene.loads.iter().map(serve).collect()
+        self.servers.serve(self.cable, load)
     }
 }

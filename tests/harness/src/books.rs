@@ -8,7 +8,7 @@ use scanguard_common::evidence::{
     Contact, Entry, Kind, Knock, Source, Tables, Trail, Verdict, is_turned_away, witness,
 };
 use scanguard_common::incident::{Attempt, Past, Target, Targets, attempt};
-use scanguard_common::key::{Address, spread, spread_port};
+use scanguard_common::key::{Address, spread};
 use scanguard_common::mark::Reason;
 use scanguard_common::parse::Packet;
 use scanguard_common::policy::Judgement;
@@ -73,15 +73,13 @@ impl Books {
     /// Whether a packet that is dropped for this cause is one too many of a crowd.
     pub fn turns_away(&mut self, packet: &Packet, cause: Cause, now: Seconds) -> bool {
         let Some(kind) = Kind::of(cause).filter(|_| cause.action() == Action::Drop) else { return false };
-        let (contact, rules) = (self.contact(packet, kind, &Reason::of(cause), now), self.rules);
-        is_turned_away(self, &contact, &rules)
+        let Contact { source, trial, .. } = self.contact(packet, kind, &Reason::of(cause), now);
+        let rules = self.rules;
+        is_turned_away(self, source, &trial, &rules)
     }
 
     fn contact(&self, packet: &Packet, kind: Kind, reason: &Reason, now: Seconds) -> Contact {
-        let port = packet.transport.ports.destination.0;
-        let spread = spread_port(packet.destination, packet.transport.protocol.0, port, self.seed);
-        let [k0, k1, k2, k3, ..] = spread.to_le_bytes();
-        Contact::new(packet, kind, reason, u32::from_le_bytes([k0, k1, k2, k3]), now)
+        Contact::new(packet, kind, reason, now, self.seed)
     }
 
     /// Takes in what the reason for which a packet passes or is dropped says of its source; `None` where it says nothing.

@@ -22,7 +22,7 @@ fn is_a_stacks(frame: &[u8]) -> bool {
         type Found = Glance;
 
         fn then(&self, glance: &Glance) -> Option<Glance> {
-            glance.greeting(self.0)
+            glance.is_as_stacks_write(self.0).then(|| glance.greeting()).flatten()
         }
     }
 
