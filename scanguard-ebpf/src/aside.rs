@@ -15,6 +15,17 @@ pub(crate) enum Door {
     Out = 1,
 }
 
+impl Door {
+    /// The door of this number.
+    pub(crate) fn from_number(number: u8) -> Option<Door> {
+        match number {
+            0 => Some(Door::In),
+            1 => Some(Door::Out),
+            _ => None,
+        }
+    }
+}
+
 /// Puts a packet aside.
 pub(crate) fn put(door: Door, packet: &Packet) {
     if let Some(place) = maps::ASIDE.get_ptr_mut(door as u32) {

@@ -72,7 +72,7 @@ fn follow<C: EbpfContext>(ctx: &C, door: Door, what: u32, at: Nanos) -> u32 {
     let case = Case { interface, reason, packet, at };
     report::tell(ctx, &case);
     if let Some(kind) = kind {
-        let held = ledger::hold(ctx, &case, kind).forgotten();
+        let held = ledger::hold(ctx, door, &case, kind).forgotten();
         if kind.is_held_against() {
             target::attempt(ctx, &case, held);
         }

@@ -4,16 +4,16 @@ use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::BPF_NOEXIST;
 use scanguard_common::ban::Ban;
 use scanguard_common::cause::Cause;
+use scanguard_common::classify::signature::Label;
 use scanguard_common::count::Note;
 use scanguard_common::event::News;
 use scanguard_common::evidence::{
-    Contact, Entry, Kind, Knock, Source, Tables, Trail, Trial, Verdict, is_lost_in_a_crowd, is_turned_away,
-    witness,
+    Circumstances, Contact, Entry, Kind, Knock, Source, Tables, Trail, Trial, Verdict, is_lost_in_a_crowd,
+    is_turned_away, weigh_in, witness,
 };
 use scanguard_common::key::{Address, spread};
 use scanguard_common::mark::Reason;
 use scanguard_common::parse::network::IpProtocol;
-use scanguard_common::parse::transport::Port;
 use scanguard_common::recent::Glance;
 use scanguard_common::schema::DOOR_PLACES;
 use scanguard_common::time::{Nanos, Seconds};
@@ -47,11 +47,11 @@ impl Held {
 
 /// Holds a packet against its source, or for it, and tells if that was enough for a ban.
 #[inline(never)] // as in `main`
-pub(crate) fn hold<C: EbpfContext>(ctx: &C, case: &Case<'_>, kind: Kind) -> Held {
+pub(crate) fn hold<C: EbpfContext>(ctx: &C, door: Door, case: &Case<'_>, kind: Kind) -> Held {
     let Some(rules) = maps::RULES.get(0) else { return Held::Noted };
     let seed = maps::HASH_SEED.load();
-    let contact = Contact::new(case.packet, kind, &case.reason, Seconds::of(case.at), seed);
-    match witness(&mut Ledger, &contact, rules.judgement()) {
+    let contact = Contact::new(case.packet, kind, case.reason, Seconds::of(case.at), seed);
+    match witness(&mut Ledger { door }, &contact, rules.judgement()) {
         Verdict::Waiting => Held::Waiting,
         Verdict::TurnedAway => {
             report::note(Note::Crowded);
@@ -89,8 +89,8 @@ extern "C" fn scanguard_crowd(cause: u32, at: u64) -> u32 {
     let Some(cause) = Cause::from_number(cause) else { return 0 };
     let Some(kind) = Kind::of(cause) else { return 0 };
     let (at, seed) = (Seconds::of(Nanos(at)), maps::HASH_SEED.load());
-    let Contact { source, trial, .. } = Contact::new(packet, kind, &Reason::of(cause), at, seed);
-    is_turned_away(&mut Ledger, source, &trial, rules.judgement()).into()
+    let Contact { source, trial, .. } = Contact::new(packet, kind, Reason::of(cause), at, seed);
+    is_turned_away(&mut Ledger { door: Door::In }, source, &trial, rules.judgement()).into()
 }
 
 /// Whether who tries a port that a crowd tries, and that is closed, is lost in it. Who is allowed whatever he does never is.
@@ -98,10 +98,10 @@ extern "C" fn scanguard_crowd(cause: u32, at: u64) -> u32 {
 pub(crate) fn loses_in_a_crowd(glance: &Glance) -> bool {
     let Some(rules) = maps::RULES.get(0) else { return false };
     let (source, destination) = glance.ends();
-    let (Port(port), IpProtocol(protocol)) = (glance.port(), IpProtocol::TCP);
     let (at, seed) = (Seconds::of(now()), maps::HASH_SEED.load());
-    let trial = Trial::new(Kind::Closed, destination, protocol, port, at, seed);
-    is_lost_in_a_crowd(&mut Ledger, glance.sender(), &trial, rules.judgement()) && !allows(source)
+    let trial = Trial::new(Kind::Closed, destination, IpProtocol::TCP, glance.port(), at, seed);
+    is_lost_in_a_crowd(&mut Ledger { door: Door::In }, glance.sender(), &trial, rules.judgement())
+        && !allows(source)
 }
 
 /// What new records begin as: not on the stack, which has no room for them.
@@ -111,8 +111,29 @@ static EMPTY: Trail = Trail::EMPTY;
 /// Writes nothing over what is there.
 const ONLY_NEW: u64 = BPF_NOEXIST as u64;
 
-/// The maps in which evidence is kept.
-struct Ledger;
+/// The maps in which evidence is kept, for the program of this door.
+struct Ledger {
+    door: Door,
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)] // a global function: see `aside`. Each trial would have the verifier read this once more
+extern "C" fn scanguard_weigh(what: u32, port: u32, key: u32, at: u32) -> u32 {
+    let [door, kind, cause, mark] = what.to_le_bytes();
+    let (Some(door), [low, high, ..]) = (Door::from_number(door), port.to_le_bytes()) else { return 0 };
+    let Some(packet) = aside::get(door) else { return 0 };
+    let (kind, port) = (Kind::from_number(kind), u16::from_le_bytes([low, high]));
+    let circumstances = Cause::from_index(cause).map(|cause| {
+        let reason = Reason { cause, mark: Label::from_number(mark) };
+        Circumstances { protocol: packet.transport.protocol, reason }
+    });
+    let trial = Trial { kind, port, key, at: Seconds(at) };
+    weigh_in(&mut Ledger { door }, packet.sender(), &trial, circumstances);
+    0
+}
+
+/// Not the index of any cause.
+const FORGOTTEN_CAUSE: u8 = u8::MAX;
 
 impl Tables for Ledger {
     fn spread(&self, source: Address) -> u64 {
@@ -139,6 +160,15 @@ impl Tables for Ledger {
         let knock = maps::DOOR.get_ptr_mut(place)?;
         // SAFETY: as above.
         Some(unsafe { &mut *knock })
+    }
+
+    fn weigh(&mut self, _: Address, trial: &Trial, circumstances: Option<Circumstances>) {
+        let (cause, mark) = match circumstances {
+            Some(Circumstances { reason: Reason { cause, mark }, .. }) => (cause.index(), mark.number()),
+            None => (FORGOTTEN_CAUSE, 0),
+        };
+        let what = u32::from_le_bytes([self.door as u8, trial.kind.number(), cause, mark]);
+        scanguard_weigh(what, trial.port.into(), trial.key, trial.at.0);
     }
 
     #[expect(clippy::needless_borrows_for_generic_args, reason = "moved, it would lie on the stack before")]

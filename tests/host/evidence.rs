@@ -7,9 +7,10 @@ mod figures;
 mod simulation;
 
 use scanguard_common::cause::Cause;
-use scanguard_common::classify::signature::{Label, Signature};
-use scanguard_common::evidence::{Contact, Kind, REMEMBERED, Source, Trial, Verdict, Weights};
+use scanguard_common::classify::signature::Signature;
+use scanguard_common::evidence::{Circumstances, Contact, Kind, REMEMBERED, Source, Trial, Verdict, Weights};
 use scanguard_common::key::Address;
+use scanguard_common::mark::Reason;
 use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::policy::Preset;
 use scanguard_common::time::Seconds;
@@ -28,7 +29,14 @@ fn contact(source: Address, number: u32, kind: Kind, now: Seconds) -> Contact {
     let key = number.wrapping_mul(0x9e37_79b9).rotate_left(16);
     let port = number.to_le_bytes();
     let trial = Trial { kind, port: u16::from_le_bytes([port[0], port[1]]), key, at: now };
-    Contact { source, trial, protocol: IpProtocol::TCP.0, cause: Cause::ClosedPort, mark: Label::NONE }
+    let reason = Reason::of(Cause::ClosedPort);
+    Contact { source, trial, circumstances: Circumstances { protocol: IpProtocol::TCP, reason } }
+}
+
+/// The same contact over UDP.
+fn by_udp(mut contact: Contact) -> Contact {
+    contact.circumstances.protocol = IpProtocol::UDP;
+    contact
 }
 
 /// Lets the scanner make contacts of these numbers and kinds at once, and returns its score and the counts.
@@ -42,9 +50,10 @@ fn after(books: &mut Books, contacts: &[(u32, Kind)], now: Seconds) -> (u32, [u1
 /// Hints mark a kind of host: the most telling counts, and it counts once. What is certain counts with each contact.
 #[test]
 fn a_hint_counts_once_for_a_source_and_never_beside_a_better_mark() {
-    let marked = |number, kind, mark: Signature| Contact {
-        mark: Some(mark).into(),
-        ..contact(SCANNER, number, kind, START)
+    let marked = |number, kind, mark: Signature| {
+        let mut contact = contact(SCANNER, number, kind, START);
+        contact.circumstances.reason.mark = Some(mark).into();
+        contact
     };
     let score = |contacts: &[(Kind, Signature)]| {
         let mut books = Books::new(Preset::Off.judgement(), SEED);
@@ -75,10 +84,7 @@ fn a_hint_counts_once_for_a_source_and_never_beside_a_better_mark() {
 #[test]
 fn who_traces_the_way_to_this_host_wants_ports_to_be_closed() {
     let mut books = books();
-    let datagram = |port: u16| {
-        let contact = contact(SCANNER, u32::from(port), Kind::Closed, START);
-        Contact { protocol: IpProtocol::UDP.0, ..contact }
-    };
+    let datagram = |port: u16| by_udp(contact(SCANNER, u32::from(port), Kind::Closed, START));
     for port in (33_434..=33_534).chain(44_444..=44_544) {
         assert_eq!(books.witness(&datagram(port)), Verdict::Noted);
     }
@@ -236,8 +242,7 @@ fn whoever_asks_quickly_where_nobody_answers_is_found_out_all_the_same() {
 
 #[test]
 fn what_this_side_says_by_udp_is_an_answer_only_to_who_has_asked() {
-    let by_udp =
-        |number, kind| Contact { protocol: IpProtocol::UDP.0, ..contact(SCANNER, number, kind, START) };
+    let by_udp = |number, kind| by_udp(contact(SCANNER, number, kind, START));
     let mut books = books();
     after(&mut books, &[(1, Kind::Closed), (2, Kind::Closed)], START);
     books.witness(&by_udp(3, Kind::Answered));

@@ -1,9 +1,11 @@
 //! The last things that were held against a source, and for it, in order: what `explain ADDRESS` shows.
 
 use super::kind::Kind;
-use super::witness::Trial;
+use super::witness::{Circumstances, Trial};
 use crate::cause::Cause;
 use crate::classify::signature::Label;
+use crate::mark::Reason;
+use crate::parse::network::IpProtocol;
 use crate::time::Seconds;
 
 /// How many contacts are kept of each source: the latest.
@@ -47,7 +49,8 @@ impl Entry {
     }
 
     /// The same, with what the packet was.
-    pub(super) fn of(self, protocol: u8, cause: Cause, mark: Label) -> Entry {
+    pub(super) fn of(self, circumstances: Circumstances) -> Entry {
+        let Circumstances { protocol: IpProtocol(protocol), reason: Reason { cause, mark } } = circumstances;
         Entry { protocol, cause: cause.index(), label: mark.number(), ..self }
     }
 

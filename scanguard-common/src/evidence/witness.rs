@@ -5,13 +5,12 @@ use super::knock::{Knock, Visitor};
 use super::source::{PENDING, Source};
 use super::trail::Entry;
 use crate::ban::Ban;
-use crate::cause::Cause;
 use crate::classify::signature::Label;
 use crate::key::{Address, spread_port};
 use crate::mark::Reason;
 use crate::parse::Packet;
 use crate::parse::network::IpProtocol;
-use crate::parse::transport::Transport;
+use crate::parse::transport::{Port, Transport};
 use crate::policy::Judgement;
 use crate::time::Seconds;
 
@@ -30,7 +29,14 @@ pub struct Trial {
 
 impl Trial {
     /// The trial that was made at a port of one of our addresses, by this protocol, under the seed of all hashes.
-    pub fn new(kind: Kind, destination: Address, protocol: u8, port: u16, at: Seconds, seed: u64) -> Trial {
+    pub fn new(
+        kind: Kind,
+        destination: Address,
+        IpProtocol(protocol): IpProtocol,
+        Port(port): Port,
+        at: Seconds,
+        seed: u64,
+    ) -> Trial {
         let [k0, k1, k2, k3, ..] = spread_port(destination, protocol, port, seed).to_le_bytes();
         Trial { kind, port, key: u32::from_le_bytes([k0, k1, k2, k3]), at }
     }
@@ -43,21 +49,25 @@ pub struct Contact {
     pub source: Address,
     /// How it ended.
     pub trial: Trial,
-    /// By which protocol.
-    pub protocol: u8,
-    /// Why the packet was dropped or passed.
-    pub cause: Cause,
-    /// The mark of a tool that the packet bears, if any.
-    pub mark: Label,
+    /// What is known of its packet.
+    pub circumstances: Circumstances,
+}
+
+/// What is known of a contact's packet, beside how the contact ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Circumstances {
+    /// By which protocol it came.
+    pub protocol: IpProtocol,
+    /// Why it passed or was dropped, and whose mark it bears.
+    pub reason: Reason,
 }
 
 impl Contact {
     /// The contact that `packet` makes, which came in, or would have: an answer has to be turned round before.
-    pub fn new(packet: &Packet, kind: Kind, reason: &Reason, now: Seconds, seed: u64) -> Contact {
-        let Reason { cause, mark } = *reason;
-        let Transport { ports, protocol: IpProtocol(protocol), .. } = packet.transport;
-        let trial = Trial::new(kind, packet.destination, protocol, ports.destination.0, now, seed);
-        Contact { source: packet.sender(), trial, protocol, cause, mark }
+    pub fn new(packet: &Packet, kind: Kind, reason: Reason, now: Seconds, seed: u64) -> Contact {
+        let Transport { ports, protocol, .. } = packet.transport;
+        let trial = Trial::new(kind, packet.destination, protocol, ports.destination, now, seed);
+        Contact { source: packet.sender(), trial, circumstances: Circumstances { protocol, reason } }
     }
 }
 
@@ -84,6 +94,12 @@ pub trait Tables {
 
     /// The place at the door for this spread.
     fn door(&mut self, spread: u64) -> Option<&mut Knock>;
+
+    /// Adds one trial to what is known of its source: [`weigh_in`], by which a program calls a function that the verifier
+    /// reads once.
+    fn weigh(&mut self, source: Address, trial: &Trial, circumstances: Option<Circumstances>) {
+        weigh_in(self, source, trial, circumstances);
+    }
 
     /// Writes down what moved a score.
     fn write(&mut self, source: Address, entry: Entry);
@@ -120,7 +136,7 @@ pub enum Verdict {
 /// Takes a contact in.
 #[inline(always)] // one frame on the BPF stack less than a call, where three of them and the caller's have to fit
 pub fn witness<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> Verdict {
-    if traces_a_route(contact.protocol, contact.trial.port) {
+    if traces_a_route(contact.circumstances.protocol.0, contact.trial.port) {
         return Verdict::Noted;
     }
     let spread = tables.spread(contact.source);
@@ -216,7 +232,7 @@ fn introduce<T: Tables>(tables: &mut T, contact: &Contact, spread: u64) -> Intro
             place.admit(contact.trial.at);
             let Some(record) = tables.admit(contact.source) else { return Introduction::Waits };
             record.begin(first.at);
-            weigh(tables, contact.source, &first, |entry| entry);
+            tables.weigh(contact.source, &first, None);
             Introduction::Known
         }
     }
@@ -230,21 +246,19 @@ fn is_over<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> b
     for place in 0..PENDING {
         let overdue = tables.source(contact.source).and_then(|record| record.take_overdue(place, now));
         if let Some(overdue) = overdue {
-            weigh(tables, contact.source, &overdue, |entry| entry);
+            tables.weigh(contact.source, &overdue, None);
         }
     }
-    if contact.mark != Label::NONE {
+    if contact.circumstances.reason.mark != Label::NONE {
         recognise(tables, contact);
     }
     let Some(record) = tables.source(contact.source) else { return false };
     // What this side says by UDP is an answer only to whoever has asked.
     let is_answer = contact.trial.kind != Kind::Answered
-        || contact.protocol == IpProtocol::TCP.0
+        || contact.circumstances.protocol == IpProtocol::TCP
         || record.awaits(contact.trial.key);
     if is_answer {
-        weigh(tables, contact.source, &contact.trial, |entry| {
-            entry.of(contact.protocol, contact.cause, contact.mark)
-        });
+        tables.weigh(contact.source, &contact.trial, Some(contact.circumstances));
     }
     tables.source(contact.source).is_some_and(|record| record.score() >= rules.threshold)
 }
@@ -253,26 +267,31 @@ fn is_over<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> b
 fn recognise<T: Tables>(tables: &mut T, contact: &Contact) {
     let Some(record) = tables.source(contact.source) else { return };
     let before = record.score();
-    record.recognise(contact.mark, contact.trial.kind);
+    record.recognise(contact.circumstances.reason.mark, contact.trial.kind);
     if record.score() != before {
         let entry = Entry::new(&Trial { kind: Kind::Signature, ..contact.trial }, [before, record.score()]);
-        tables.write(contact.source, entry.of(contact.protocol, contact.cause, contact.mark));
+        tables.write(contact.source, entry.of(contact.circumstances));
     }
 }
 
-/// Adds one trial to the score, and writes it down if that moved it.
-fn weigh<T: Tables>(tables: &mut T, source: Address, trial: &Trial, complete: impl Fn(Entry) -> Entry) {
+/// Adds one trial to the score, and writes it down if that moved it; what its packet was is forgotten where it was long ago.
+pub fn weigh_in<T: Tables + ?Sized>(
+    tables: &mut T,
+    source: Address,
+    trial: &Trial,
+    circumstances: Option<Circumstances>,
+) {
     let Some(record) = tables.source(source) else { return };
     let before = record.score();
     if record.take(trial) {
         let entry = Entry::new(trial, [before, record.score()]);
-        tables.write(source, complete(entry));
+        tables.write(source, circumstances.map_or(entry, |circumstances| entry.of(circumstances)));
     }
 }
 
 fn ban<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> Verdict {
     let now = contact.trial.at;
-    let (mut kind, mut label) = (contact.trial.kind, contact.mark);
+    let (mut kind, mut label) = (contact.trial.kind, contact.circumstances.reason.mark);
     if let Some(record) = tables.source(contact.source) {
         (kind, label) = (record.kind(), record.label());
         // Also while a ban holds, or who is never banned: what was judged once is not judged again.

@@ -118,14 +118,14 @@ impl Ledger {
     pub(super) fn turns_away(&mut self, packet: &Packet, cause: Cause, at: Nanos) -> bool {
         let kind = Kind::of(cause).filter(|_| cause.action() == Action::Drop);
         kind.is_some_and(|kind| {
-            let Contact { source, trial, .. } = contact(packet, kind, &Reason::of(cause), at);
+            let Contact { source, trial, .. } = contact(packet, kind, Reason::of(cause), at);
             is_turned_away(&mut self.tables, source, &trial, &self.judgement)
         })
     }
 
     /// Holds a packet that came in, or would have, against its source, or for it.
     pub(super) fn hold(&mut self, packet: &Packet, kind: Kind, reason: &Reason, at: Nanos) -> Came {
-        let contact = contact(packet, kind, reason, at);
+        let contact = contact(packet, kind, *reason, at);
         self.tables.written = None;
         let verdict = witness(&mut self.tables, &contact, &self.judgement);
         if kind.is_held_against() {
@@ -173,7 +173,7 @@ impl Ledger {
     }
 }
 
-fn contact(packet: &Packet, kind: Kind, reason: &Reason, at: Nanos) -> Contact {
+fn contact(packet: &Packet, kind: Kind, reason: Reason, at: Nanos) -> Contact {
     Contact::new(packet, kind, reason, Seconds::of(at), SEED)
 }
 

@@ -73,12 +73,12 @@ impl Books {
     /// Whether a packet that is dropped for this cause is one too many of a crowd.
     pub fn turns_away(&mut self, packet: &Packet, cause: Cause, now: Seconds) -> bool {
         let Some(kind) = Kind::of(cause).filter(|_| cause.action() == Action::Drop) else { return false };
-        let Contact { source, trial, .. } = self.contact(packet, kind, &Reason::of(cause), now);
+        let Contact { source, trial, .. } = self.contact(packet, kind, Reason::of(cause), now);
         let rules = self.rules;
         is_turned_away(self, source, &trial, &rules)
     }
 
-    fn contact(&self, packet: &Packet, kind: Kind, reason: &Reason, now: Seconds) -> Contact {
+    fn contact(&self, packet: &Packet, kind: Kind, reason: Reason, now: Seconds) -> Contact {
         Contact::new(packet, kind, reason, now, self.seed)
     }
 
@@ -88,7 +88,7 @@ impl Books {
         if self.turns_away(packet, reason.cause, now) {
             return Some(Verdict::TurnedAway);
         }
-        let verdict = self.witness(&self.contact(packet, kind, reason, now));
+        let verdict = self.witness(&self.contact(packet, kind, *reason, now));
         if kind.is_held_against() {
             self.attempt(&Attempt::new(packet, matches!(verdict, Verdict::Banned(_)), now));
         }
