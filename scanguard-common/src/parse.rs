@@ -125,7 +125,7 @@ impl Packet {
 #[inline(always)] // see above
 pub fn parse<F: Frame + ?Sized>(frame: &F) -> Result<Packet, Cause> {
     let link = link::parse(frame)?;
-    let network = network::parse(frame, &link)?;
+    let network = network::parse(frame, &link)?.forgotten(frame);
     let transport = transport::parse(frame, &network)?;
     let (source, destination) = network::addresses(frame, &network).ok_or(Cause::TruncatedNetwork)?;
     let Network { family, has_ipv4_options, .. } = network;

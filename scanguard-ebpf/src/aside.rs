@@ -4,6 +4,8 @@
 //! made attaching several times faster. In return they take nothing but the context and numbers, so the packet lies in a
 //! map, and there takes no part of the stack either.
 
+use core::hint::black_box;
+
 use scanguard_common::parse::Packet;
 
 use crate::maps;
@@ -38,10 +40,11 @@ pub(crate) fn put(door: Door, packet: &Packet) {
 /// would have it read all that follows once for each.
 pub(crate) fn forgotten(number: u32) -> u32 {
     let Some(place) = maps::FORGOTTEN.get_ptr_mut(0) else { return number };
-    // SAFETY: as above. Volatile, or the compiler would not go to the map.
+    // SAFETY: as above. Volatile, or the compiler would not go to the map; and it must not look at the number while it
+    // may still be the place.
     unsafe {
         place.write_volatile(number);
-        place.read_volatile()
+        black_box(place.read_volatile())
     }
 }
 

@@ -4,6 +4,8 @@ use aya_ebpf::helpers::generated::bpf_xdp_get_buff_len;
 use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::frame::Frame;
 
+use crate::aside;
+
 /// The memory between `data` and `data_end` of one packet's buffer.
 pub(crate) struct PacketMemory {
     start: usize,
@@ -93,5 +95,10 @@ impl Frame for PacketMemory {
 
     fn length(&self) -> usize {
         self.length
+    }
+
+    #[inline(always)] // as above
+    fn forgotten(&self, number: u32) -> u32 {
+        aside::forgotten(number)
     }
 }

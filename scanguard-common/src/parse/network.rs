@@ -71,6 +71,31 @@ pub(super) struct Network {
     pub(super) has_ipv4_options: bool,
 }
 
+impl Network {
+    /// The same, of which a verifier knows nothing: see [`Frame::forgotten`].
+    #[inline(always)] // see the parser as a whole
+    #[expect(clippy::cast_possible_truncation, reason = "no frame and no chain of headers is that long")]
+    pub(super) fn forgotten<F: Frame + ?Sized>(self, frame: &F) -> Network {
+        let Network { family, at, protocol: IpProtocol(protocol), start, end, fragment, has_ipv4_options } = self;
+        let kind = [family as u8, protocol, fragment as u8, has_ipv4_options.into()];
+        let [family, protocol, fragment, options] = frame.forgotten(u32::from_le_bytes(kind)).to_le_bytes();
+        let offsets = frame.forgotten((start << 16 | at) as u32);
+        Network {
+            family: if family == Family::V4 as u8 { Family::V4 } else { Family::V6 },
+            at: (offsets & 0xffff) as usize,
+            protocol: IpProtocol(protocol),
+            start: (offsets >> 16) as usize,
+            end: frame.forgotten(end as u32) as usize,
+            fragment: match fragment {
+                0 => Fragment::Whole,
+                1 => Fragment::First,
+                _ => Fragment::WithinHeader,
+            },
+            has_ipv4_options: options != 0,
+        }
+    }
+}
+
 /// Which part of an IP packet this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fragment {
@@ -246,14 +271,12 @@ fn follow_extensions<F: Frame + ?Sized>(frame: &F, first: u8, start: usize) -> R
         };
         let [following, length, f0, f1] = frame.read(unbounded(end)).ok_or(Cause::TruncatedNetwork)?;
         end += extension.length(length);
-        if next == IpProtocol::FRAGMENT {
-            // With neither offset nor successor it is an atomic fragment, a whole packet (RFC 6946).
-            field = u16::from_be_bytes([f0, f1]);
-            let (offset, protocol) = (field >> 3, IpProtocol(following));
-            if offset != 0 {
-                let fragment = Fragment::new(offset, field & 1 != 0, protocol)?;
-                return Ok(Chain { protocol, end: unbounded(end), fragment });
-            }
+        // With neither offset nor successor it is an atomic fragment, a whole packet (RFC 6946).
+        field |= u16::from_be_bytes([f0, f1]) & extension.fragments;
+        let (offset, protocol) = (field >> 3, IpProtocol(following));
+        if offset != 0 {
+            let fragment = Fragment::new(offset, field & 1 != 0, protocol)?;
+            return Ok(Chain { protocol, end: unbounded(end), fragment });
         }
         next = following;
     }
@@ -280,16 +303,18 @@ struct Extension {
     counted: u8,
     /// What they count: 2 to this power bytes. Zero where the protocol is no extension header.
     unit_log2: u8,
+    /// Which bits of the third and fourth byte tell of a fragment: its offset and whether there are more.
+    fragments: u16,
 }
 
 impl Extension {
-    const NONE: Extension = Extension { counted: 0, unit_log2: 0 };
+    const NONE: Extension = Extension { counted: 0, unit_log2: 0, fragments: 0 };
     /// RFC 8200 §4.3, §4.4 and §4.6.
-    const EIGHT_BYTES: Extension = Extension { counted: 0xff, unit_log2: 3 };
+    const EIGHT_BYTES: Extension = Extension { counted: 0xff, unit_log2: 3, fragments: 0 };
     /// RFC 4302 §2.2.
-    const FOUR_BYTES: Extension = Extension { counted: 0xff, unit_log2: 2 };
+    const FOUR_BYTES: Extension = Extension { counted: 0xff, unit_log2: 2, fragments: 0 };
     /// RFC 8200 §4.5: the second byte is reserved.
-    const FIXED: Extension = Extension { counted: 0, unit_log2: 3 };
+    const FIXED: Extension = Extension { counted: 0, unit_log2: 3, fragments: 0xfff9 };
 
     const fn known(protocol: u8) -> Extension {
         match protocol {
