@@ -20,13 +20,24 @@ use scanguard_common::parse::Packet;
 use scanguard_common::policy::PortRule;
 use scanguard_common::recent::Recent;
 use scanguard_common::schema::{
-    BALLOTS as BALLOT_PLACES, DOOR_PLACES, EVENT_GATES as GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS,
+    AT_ONCE, BALLOTS as BALLOT_PLACES, DOOR_PLACES, EVENT_GATES as GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS,
     Interface, Listed, MAX_BANS, MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_NETWORK_BANS, MAX_NETWORKS,
     MAX_PREFIXES, MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES, MAX_TARGETS, MAX_TRAILS, PEER_PLACES, PORTS,
-    RECENT_PLACES, REFUSED_PLACES, Rules, TRACE_PLACES,
+    RECENT_PLACES, REFUSED_PLACES, Rules, Several, TRACE_PLACES,
 };
 use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
 use scanguard_common::stray::Budget;
+
+/// A large table that each processor has for itself: see [`AT_ONCE`].
+type OwnTable<T> = PerCpuArray<Several<T>>;
+
+/// A record of such a table, which is this processor's alone.
+#[inline(always)] // for every frame
+pub(crate) fn own<T>(table: &OwnTable<T>, place: u32) -> Option<*mut T> {
+    let several = table.get_ptr_mut(place / AT_ONCE)?;
+    // SAFETY: it is one of those that the value consists of.
+    Some(unsafe { several.cast::<T>().add((place % AT_ONCE) as usize) })
+}
 
 /// An address as a key: four words, IPv4 in its mapped form.
 pub(crate) type AddressKey = [u32; 4];
@@ -160,12 +171,12 @@ pub(crate) static FLOWS: LruHashMap<Flow, Spoken> = LruHashMap::with_max_entries
 /// Which flows were remembered just now: slot by hash of the flow → the rest of the hash and the time, on each
 /// processor. Written by the programs at the second door.
 #[map]
-pub(crate) static FLOW_CACHE: PerCpuArray<u64> = PerCpuArray::with_max_entries(FLOW_CACHE_SLOTS, 0);
+pub(crate) static FLOW_CACHE: OwnTable<u64> = OwnTable::with_max_entries(FLOW_CACHE_SLOTS / AT_ONCE, 0);
 
 /// What was decided just now: place by hash of the frame's name → the name, when, and what, on each processor. Written by
 /// the programs.
 #[map]
-pub(crate) static RECENT: PerCpuArray<Recent> = PerCpuArray::with_max_entries(RECENT_PLACES, 0);
+pub(crate) static RECENT: OwnTable<Recent> = OwnTable::with_max_entries(RECENT_PLACES / AT_ONCE, 0);
 
 /// Where programs listened: TCP port over IPv4, then over IPv6 → when one was last seen to accept a connection. Written
 /// by the programs at the second door.
@@ -184,7 +195,7 @@ pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(EVENT_RING_BYTES, 0)
 /// What was dropped and told of just now: slot by hash of (source, destination, cause) → gate, on each processor.
 /// Written by the programs.
 #[map]
-pub(crate) static EVENT_GATES: PerCpuArray<EventGate> = PerCpuArray::with_max_entries(GATES, 0);
+pub(crate) static EVENT_GATES: OwnTable<EventGate> = OwnTable::with_max_entries(GATES / AT_ONCE, 0);
 
 /// What became of events and of sources: 0 → how many of each, on each processor. Written by the programs.
 #[map]

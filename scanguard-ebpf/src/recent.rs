@@ -166,7 +166,7 @@ fn keep(glance: &Glance, cause: Cause) -> Option<()> {
 
 #[inline(always)] // see `glance`
 fn place(glance: &Glance) -> Option<&'static mut Recent> {
-    let place = maps::RECENT.get_ptr_mut(glance.place(maps::HASH_SEED.load()))?;
+    let place = maps::own(&maps::RECENT, glance.place(maps::HASH_SEED.load()))?;
     // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
     Some(unsafe { &mut *place })
 }

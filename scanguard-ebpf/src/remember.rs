@@ -23,7 +23,7 @@ pub(crate) fn speech(packet: &Packet) -> bool {
     let spread = spread_flow(packet, maps::HASH_SEED.load());
     let accepts = packet.transport.segment.flags.has(TcpFlags::SYN | TcpFlags::ACK);
     let slot = u32::try_from(spread % u64::from(FLOW_CACHE_SLOTS)).unwrap_or_default();
-    let Some(cached) = maps::FLOW_CACHE.get_ptr_mut(slot) else { return accepts };
+    let Some(cached) = maps::own(&maps::FLOW_CACHE, slot) else { return accepts };
     let entry = spread & !WHILE_MASK | a_while();
     // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
     if !accepts && unsafe { cached.read() } == entry {

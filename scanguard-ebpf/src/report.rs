@@ -112,7 +112,7 @@ pub(crate) fn gate(source: Address, destination: Address, cause: Cause) -> (u64,
 
 fn gate_of(spread: u64) -> Option<*mut EventGate> {
     let slot = u32::try_from(spread % u64::from(EVENT_GATES)).unwrap_or_default();
-    maps::EVENT_GATES.get_ptr_mut(slot)
+    maps::own(&maps::EVENT_GATES, slot)
 }
 
 /// Counts one more of these.

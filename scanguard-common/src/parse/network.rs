@@ -76,7 +76,8 @@ impl Network {
     #[inline(always)] // see the parser as a whole
     #[expect(clippy::cast_possible_truncation, reason = "no frame and no chain of headers is that long")]
     pub(super) fn forgotten<F: Frame + ?Sized>(self, frame: &F) -> Network {
-        let Network { family, at, protocol: IpProtocol(protocol), start, end, fragment, has_ipv4_options } = self;
+        let Network { family, at, protocol: IpProtocol(protocol), start, end, fragment, has_ipv4_options } =
+            self;
         let kind = [family as u8, protocol, fragment as u8, has_ipv4_options.into()];
         let [family, protocol, fragment, options] = frame.forgotten(u32::from_le_bytes(kind)).to_le_bytes();
         let offsets = frame.forgotten((start << 16 | at) as u32);

@@ -17,10 +17,10 @@ use scanguard_common::parse::Packet;
 use scanguard_common::policy::PortRule;
 use scanguard_common::recent::Recent;
 use scanguard_common::schema::{
-    BALLOTS, DOOR_PLACES, EVENT_GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, Listed, MAX_BANS,
-    MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_NETWORK_BANS, MAX_NETWORKS, MAX_PREFIXES, MAX_SOURCES,
-    MAX_SPARED, MAX_STRAY_SOURCES, MAX_TARGETS, MAX_TRAILS, PEER_PLACES, PORTS, RECENT_PLACES,
-    REFUSED_PLACES, Rules, TRACE_PLACES,
+    AT_ONCE, BALLOTS, DOOR_PLACES, EVENT_GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, Listed,
+    MAX_BANS, MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_NETWORK_BANS, MAX_NETWORKS, MAX_PREFIXES,
+    MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES, MAX_TARGETS, MAX_TRAILS, PEER_PLACES, PORTS, RECENT_PLACES,
+    REFUSED_PLACES, Rules, Several, TRACE_PLACES,
 };
 use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
 use scanguard_common::stray::Budget;
@@ -56,6 +56,10 @@ const fn per_processor<V>(name: &'static str, entries: u32) -> Shape {
     shape(name, MapType::PerCpuArray, (INDEX, size_of::<V>()), entries)
 }
 
+const fn own_table<T>(name: &'static str, records: u32) -> Shape {
+    per_processor::<Several<T>>(name, records / AT_ONCE)
+}
+
 const fn by_address<V>(name: &'static str, kind: MapType, entries: u32) -> Shape {
     shape(name, kind, (ADDRESS, size_of::<V>()), entries)
 }
@@ -68,14 +72,14 @@ const SHAPES: [Shape; 35] = [
     array::<Interface>(INTERFACES, MAX_INTERFACES),
     per_processor::<Tally>(COUNTS, MAX_INTERFACES * CAUSES_PER_INTERFACE),
     per_processor::<Notes>(NOTES, 1),
-    per_processor::<EventGate>("EVENT_GATES", EVENT_GATES),
+    own_table::<EventGate>("EVENT_GATES", EVENT_GATES),
     shape(EVENTS, MapType::RingBuf, (0, 0), EVENT_RING_BYTES),
     by_address::<Budget>("STRAYS", MapType::LruHash, MAX_STRAY_SOURCES),
     per_processor::<Budget>("STRAYS_OF_ALL", 1),
     by_address::<Budget>("RESETS", MapType::LruHash, MAX_STRAY_SOURCES),
     shape("FLOWS", MapType::LruHash, (size_of::<Flow>(), size_of::<Spoken>()), MAX_FLOWS),
-    per_processor::<u64>("FLOW_CACHE", FLOW_CACHE_SLOTS),
-    per_processor::<Recent>("RECENT", RECENT_PLACES),
+    own_table::<u64>("FLOW_CACHE", FLOW_CACHE_SLOTS),
+    own_table::<Recent>("RECENT", RECENT_PLACES),
     array::<Left>("TRACES", TRACE_PLACES),
     array::<Ballot>("BALLOTS", BALLOTS),
     per_processor::<Packet>("ASIDE", 2),

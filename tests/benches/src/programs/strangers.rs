@@ -6,12 +6,12 @@ use aya::maps::{Array, Map, MapData, PerCpuArray, PerCpuValues};
 use aya::util::nr_cpus;
 use scanguard_common::event::EventGate;
 use scanguard_common::evidence::Knock;
-use scanguard_common::schema::{DOOR_PLACES, EVENT_GATES};
+use scanguard_common::schema::{AT_ONCE, DOOR_PLACES, EVENT_GATES, Several};
 
 /// Who waits for a second contact, and whose drops were told of just now; open beside the programs that are in use.
 pub(crate) struct Strangers {
     door: Array<MapData, Record<Knock>>,
-    gates: PerCpuArray<MapData, Record<EventGate>>,
+    gates: PerCpuArray<MapData, Record<Several<EventGate>>>,
 }
 
 #[repr(transparent)]
@@ -21,7 +21,7 @@ struct Record<T>(T);
 // SAFETY: it is a `repr(C)` record of integers without padding, of which every bit pattern is a value.
 unsafe impl Pod for Record<Knock> {}
 // SAFETY: as above.
-unsafe impl Pod for Record<EventGate> {}
+unsafe impl Pod for Record<Several<EventGate>> {}
 
 impl Strangers {
     /// Opens the two maps a second time.
@@ -46,9 +46,9 @@ impl Strangers {
     /// Forgets of whom was told: while a crowd holds the slots, others of whom nothing can be told cost more.
     pub(crate) fn forget_news(&mut self) -> Result<()> {
         let processors = nr_cpus().map_err(|(what, error)| anyhow::anyhow!("{what}: {error}"))?;
-        for slot in 0..EVENT_GATES {
-            let none = PerCpuValues::try_from(vec![Record(EventGate::default()); processors])?;
-            self.gates.set(slot, none, 0)?;
+        for several in 0..EVENT_GATES / AT_ONCE {
+            let none = [EventGate::default(); AT_ONCE as usize];
+            self.gates.set(several, PerCpuValues::try_from(vec![Record(none); processors])?, 0)?;
         }
         Ok(())
     }
