@@ -6,7 +6,7 @@
 use crate::cause::{Action, Cause};
 use crate::classify::flags::TcpFlags;
 use crate::classify::signature::{
-    Ballot, Knowledge, Label, Left, Signature, Traits, masscan_constant, recognise, stack,
+    self, Ballot, Knowledge, Label, Left, Signature, Suspicion, Traits, masscan_constant, stack,
 };
 use crate::decide::Mercy;
 use crate::evidence::Kind;
@@ -55,18 +55,52 @@ pub trait Traces {
 
 /// Looks for the mark of a tool in a packet that [`knocks`].
 pub fn find<F: Frame + ?Sized, T: Traces>(frame: &F, packet: &Packet, traces: &mut T) -> Label {
-    let alone = alone(frame, packet, traces);
+    let alone = settle_alone(suspect(frame, packet, traces), frame, packet, traces);
     if alone.is_certain() { alone } else { alone.or(together(frame, packet, traces)) }
 }
 
-/// What a packet shows by itself: nothing, if it is as a stack writes it.
+/// What a packet shows by itself, but for its options: nothing, if it is as a stack writes it.
 #[inline(always)] // one frame on the BPF stack less than a call
-pub fn alone<F: Frame + ?Sized, T: Traces>(frame: &F, packet: &Packet, traces: &mut T) -> Label {
+pub fn suspect<F: Frame + ?Sized, T: Traces>(frame: &F, packet: &Packet, traces: &mut T) -> Suspicion {
     if stack::wrote_packet(frame, packet) {
+        return Suspicion::NONE;
+    }
+    let traits = Traits::read(frame, packet);
+    let mut knowledge = traces.knowledge(false);
+    // masscan sends what may be fragmented, and hardly anybody else does.
+    if traits.fragmentable {
+        let place = traces.spread(packet.destination);
+        if let Some(ballot) = traces.ballot(place) {
+            knowledge.learned = *ballot;
+        }
+    }
+    signature::suspect(frame, packet, &traits, &knowledge)
+}
+
+/// What the options make of it.
+#[inline(always)] // as above
+pub fn settle_alone<F: Frame + ?Sized, T: Traces>(
+    suspicion: Suspicion,
+    frame: &F,
+    packet: &Packet,
+    traces: &mut T,
+) -> Label {
+    if suspicion == Suspicion::NONE {
         return Label::NONE;
     }
-    look(frame, packet, &Traits::read(frame, packet), traces).into()
+    let traits = Traits::read(frame, packet);
+    let is_about_now = |timestamp| traces.knowledge(true).is_about_now(timestamp);
+    let label = signature::settle(suspicion, frame, packet, &traits, is_about_now);
+    if MASSCANS.contains(&label)
+        && let Some(constant) = masscan_constant(packet, &traits)
+    {
+        vote(packet, constant, traces);
+    }
+    label
 }
+
+/// By which masscan is recognised, so that it can be learned from.
+const MASSCANS: [Label; 2] = [Label::of(Signature::MasscanOld), Label::of(Signature::MasscanNew)];
 
 /// What it shows together with the last one of its source.
 #[inline(always)] // as above
@@ -99,30 +133,6 @@ pub fn knocks(cause: Cause) -> bool {
             | Cause::FinProbe
             | Cause::SynAckProbe
     )
-}
-
-/// What the packet shows by itself.
-fn look<F: Frame + ?Sized, T: Traces>(
-    frame: &F,
-    packet: &Packet,
-    traits: &Traits,
-    traces: &mut T,
-) -> Option<Signature> {
-    // ZMap, whose timestamps tell the time of day, and masscan send what may be fragmented, and hardly anybody else does.
-    let mut knowledge = traces.knowledge(traits.fragmentable);
-    if traits.fragmentable {
-        let place = traces.spread(packet.destination);
-        if let Some(ballot) = traces.ballot(place) {
-            knowledge.learned = *ballot;
-        }
-    }
-    let signature = recognise(frame, packet, traits, &knowledge);
-    if matches!(signature, Some(Signature::MasscanOld | Signature::MasscanNew))
-        && let Some(constant) = masscan_constant(packet, traits)
-    {
-        vote(packet, constant, traces);
-    }
-    signature
 }
 
 /// Learns from a packet that masscan wrote as which address this host is scanned.

@@ -3,7 +3,7 @@
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
 use scanguard_common::cause::Cause;
-use scanguard_common::classify::signature::{Ballot, Knowledge, Label, Left};
+use scanguard_common::classify::signature::{Ballot, Knowledge, Label, Left, Suspicion};
 use scanguard_common::key::{Address, spread};
 use scanguard_common::mark::{self, Traces};
 use scanguard_common::schema::{BALLOTS, TRACE_PLACES};
@@ -19,7 +19,9 @@ pub(crate) fn find(ctx: &XdpContext, cause: Cause) -> Label {
     if !mark::knocks(cause) {
         return Label::NONE;
     }
-    let alone = label(scanguard_mark(ctx.ctx));
+    let suspicion = scanguard_mark(ctx.ctx);
+    let is_suspect = Suspicion::from_number(suspicion) != Suspicion::NONE;
+    let alone = if is_suspect { label(scanguard_options(ctx.ctx, suspicion)) } else { Label::NONE };
     if alone.is_certain() { alone } else { alone.or(label(scanguard_marks(ctx.ctx))) }
 }
 
@@ -33,7 +35,16 @@ fn label(number: u32) -> Label {
 extern "C" fn scanguard_mark(ctx: *mut xdp_md) -> u32 {
     let Some(packet) = aside::get(Door::In) else { return 0 };
     let frame = PacketMemory::incoming(&XdpContext::new(ctx));
-    mark::alone(&frame, packet, &mut Kept).number().into()
+    mark::suspect(&frame, packet, &mut Kept).number()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)] // as above, and by itself, because each suspicion would have the verifier read this once more
+extern "C" fn scanguard_options(ctx: *mut xdp_md, suspicion: u32) -> u32 {
+    let Some(packet) = aside::get(Door::In) else { return 0 };
+    let frame = PacketMemory::incoming(&XdpContext::new(ctx));
+    let suspicion = Suspicion::from_number(suspicion);
+    mark::settle_alone(suspicion, &frame, packet, &mut Kept).number().into()
 }
 
 #[unsafe(no_mangle)]

@@ -210,12 +210,37 @@ pub fn recognise<F: Frame + ?Sized>(
     packet: &Packet,
     traits: &Traits,
     knowledge: &Knowledge,
-) -> Option<Signature> {
+) -> Label {
+    let suspicion = suspect(frame, packet, traits, knowledge);
+    settle(suspicion, frame, packet, traits, |timestamp| knowledge.is_about_now(timestamp))
+}
+
+/// The first half of it: what all fields but a segment's options say.
+pub fn suspect<F: Frame + ?Sized>(
+    frame: &F,
+    packet: &Packet,
+    traits: &Traits,
+    knowledge: &Knowledge,
+) -> Suspicion {
     match packet.transport.protocol {
-        IpProtocol::TCP => recognise_segment(frame, packet, traits, knowledge),
-        IpProtocol::UDP => recognise_datagram(frame, packet, traits),
-        _ => None,
+        IpProtocol::TCP => suspect_segment(packet, traits, knowledge),
+        IpProtocol::UDP => Suspicion::new(None, recognise_datagram(frame, packet, traits)),
+        _ => Suspicion::NONE,
     }
+}
+
+/// The second half of it: what the options make of it, where `is_about_now` tells whether a timestamp is the time of day.
+pub fn settle<F: Frame + ?Sized>(
+    suspicion: Suspicion,
+    frame: &F,
+    packet: &Packet,
+    traits: &Traits,
+    is_about_now: impl Fn(u32) -> bool,
+) -> Label {
+    let Some(look) = suspicion.look() else { return suspicion.otherwise() };
+    let Some(words) = options(frame, packet, traits.header_words) else { return Label::NONE };
+    let label = look.at(&words, is_about_now);
+    if label == Label::NONE { suspicion.otherwise() } else { label }
 }
 
 /// The window of nmap, and of masscan up to 1.3.2.
@@ -223,41 +248,57 @@ const WINDOW_1024: u16 = 1024;
 /// What ZMap up to 3 writes into every IPv4 packet's identification.
 const ZMAP_IDENTIFICATION: u16 = 54_321;
 
-/// What all fields but a segment's options say.
+/// What all fields but a segment's options say: for which options to look, if any would make it a tool's, and what it is
+/// without them.
 ///
-/// Complete before the options are read, so that few values have to be kept meanwhile: the BPF stack has 512 bytes.
-struct Suspicion {
-    /// For which options to look, if any would make it a tool's.
-    look: Option<Look>,
-    /// What it is without them.
-    otherwise: Option<Signature>,
-}
+/// A number, which a function of a program can return: the verifier reads the options by themselves then, and not once for
+/// each way that leads there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suspicion(u32);
 
 impl Suspicion {
-    const NONE: Suspicion = Suspicion { look: None, otherwise: None };
+    /// It is nobody's, whatever the options.
+    pub const NONE: Suspicion = Suspicion(0);
+
+    fn new(look: Option<Look>, otherwise: Option<Signature>) -> Suspicion {
+        let [look, label] = look.map_or([0; 2], Look::numbers);
+        Suspicion(u32::from_le_bytes([look, label, Label::from(otherwise).number(), 0]))
+    }
 
     /// It is this, whatever the options.
     fn of(signature: Signature) -> Suspicion {
-        Suspicion { look: None, otherwise: Some(signature) }
+        Suspicion::new(None, Some(signature))
+    }
+
+    /// The suspicion of this number, of which every value is one.
+    pub fn from_number(number: u32) -> Suspicion {
+        Suspicion(number)
+    }
+
+    /// The number that stands for it.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    fn look(self) -> Option<Look> {
+        let [look, label, ..] = self.0.to_le_bytes();
+        Look::from_numbers([look, label])
+    }
+
+    fn otherwise(self) -> Label {
+        let [_, _, otherwise, _] = self.0.to_le_bytes();
+        Label::from_number(otherwise)
     }
 }
 
-fn recognise_segment<F: Frame + ?Sized>(
-    frame: &F,
-    packet: &Packet,
-    traits: &Traits,
-    knowledge: &Knowledge,
-) -> Option<Signature> {
+fn suspect_segment(packet: &Packet, traits: &Traits, knowledge: &Knowledge) -> Suspicion {
     let flags = packet.transport.segment.flags;
     let opens = flags.has(TcpFlags::SYN) && !flags.has(TcpFlags::ACK);
-    let Suspicion { look, otherwise } = if opens {
+    if opens {
         opening::suspect(packet, traits, knowledge)
     } else {
         segment::suspect(&packet.transport.segment, traits)
-    };
-    let Some(look) = look else { return otherwise };
-    let words = options(frame, packet, traits.header_words)?;
-    look.at(&words, |timestamp| knowledge.is_about_now(timestamp)).or(otherwise)
+    }
 }
 
 fn recognise_datagram<F: Frame + ?Sized>(frame: &F, packet: &Packet, traits: &Traits) -> Option<Signature> {

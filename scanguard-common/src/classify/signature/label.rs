@@ -41,6 +41,11 @@ impl Label {
     /// None.
     pub const NONE: Label = Label(0);
 
+    /// The label of this signature.
+    pub const fn of(signature: Signature) -> Label {
+        Label(signature as u8 + 1)
+    }
+
     /// The label of this number, of which every value is one.
     pub const fn from_number(number: u8) -> Label {
         Label(number)

@@ -2,7 +2,7 @@
 
 use super::options::Look;
 use super::translation::Knowledge;
-use super::{Signature, Suspicion, Traits, WINDOW_1024, ZMAP_IDENTIFICATION, masscan_constant};
+use super::{Label, Signature, Suspicion, Traits, WINDOW_1024, ZMAP_IDENTIFICATION, masscan_constant};
 use crate::classify::flags::TcpFlags;
 use crate::parse::Packet;
 use crate::parse::network::Family;
@@ -20,13 +20,9 @@ pub(super) fn suspect(packet: &Packet, traits: &Traits, knowledge: &Knowledge) -
         return Suspicion::of(signature);
     }
     if packet.transport.segment.acknowledgement != 0 {
-        let otherwise = Some(Signature::SynWithAcknowledgement);
-        return Suspicion { look: Some(Look::SystemProbe), otherwise };
+        return Suspicion::new(Some(Look::SystemProbe), Some(Signature::SynWithAcknowledgement));
     }
-    Suspicion {
-        look: look(packet.transport.segment.window, traits),
-        otherwise: hint(packet, traits, knowledge),
-    }
+    Suspicion::new(look(packet.transport.segment.window, traits), hint(packet, traits, knowledge))
 }
 
 /// A SYN without options.
@@ -56,9 +52,9 @@ fn look(window: u16, traits: &Traits) -> Option<Look> {
     const ECN_PROBE_WINDOW: u16 = 3;
     const ZMAP_HOPS: u8 = 64;
     match (traits.header_words, window) {
-        (6, WINDOW_1024) => Some(Look::Mss(Signature::NmapSyn)),
-        (6, WINDOW_1025) => Some(Look::Mss(Signature::MasscanNew)),
-        (6, _) if is_old_zmaps(window, traits) => Some(Look::Mss(Signature::ZmapOld)),
+        (6, WINDOW_1024) => Some(Look::Mss(Label::of(Signature::NmapSyn))),
+        (6, WINDOW_1025) => Some(Look::Mss(Label::of(Signature::MasscanNew))),
+        (6, _) if is_old_zmaps(window, traits) => Some(Look::Mss(Label::of(Signature::ZmapOld))),
         (8, SX_WINDOW) => Some(Look::Sx),
         (8, ECN_PROBE_WINDOW) => Some(Look::EcnProbe),
         (11, UNICORNSCAN_WINDOW) => Some(Look::Unicornscan),

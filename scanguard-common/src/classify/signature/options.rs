@@ -1,6 +1,6 @@
 //! Lists of TCP options that only tools write.
 
-use super::Signature;
+use super::{Label, Signature};
 use crate::frame::Frame;
 use crate::parse::Packet;
 
@@ -14,7 +14,7 @@ pub(super) type Words = [u32; WORDS];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     /// MSS 1460, which then is the mark of this tool.
-    Mss(Signature),
+    Mss(Label),
     /// Those of nmap's system probes.
     SystemProbe,
     /// Those of nmap's system probe for congestion notification.
@@ -37,34 +37,68 @@ pub(super) enum Look {
 const MSS_1460: u32 = 0x0204_05b4;
 
 impl Look {
-    /// Looks at the options; `is_about_now` tells whether a timestamp is the time of day.
-    pub(super) fn at(self, words: &Words, is_about_now: impl Fn(u32) -> bool) -> Option<Signature> {
+    /// Numbers that stand for it, the first of which is not 0.
+    pub(super) fn numbers(self) -> [u8; 2] {
         match self {
-            Look::Mss(signature) => (words[0] == MSS_1460).then_some(signature),
-            Look::SystemProbe => has_system_probes_timestamp(words).then_some(Signature::NmapSystemProbe),
-            // Window scale 10, padding, MSS 1460, SACK permitted, padding.
-            Look::EcnProbe => {
-                begin_with(words, 0x0303_0a01, MSS_1460, 0x0402_0101).then_some(Signature::NmapEcnProbe)
+            Look::Mss(label) => [1, label.number()],
+            Look::SystemProbe => [2, 0],
+            Look::EcnProbe => [3, 0],
+            Look::Sx => [4, 0],
+            Look::Unicornscan => [5, 0],
+            Look::ZmapWindows => [6, 0],
+            Look::ZmapLinux => [7, 0],
+            Look::ZmapBsd => [8, 0],
+            Look::OutsideSyn => [9, 0],
+        }
+    }
+
+    /// What numbers stand for; `None` where it is nothing.
+    pub(super) fn from_numbers([look, label]: [u8; 2]) -> Option<Look> {
+        match look {
+            1 => Some(Look::Mss(Label::from_number(label))),
+            2 => Some(Look::SystemProbe),
+            3 => Some(Look::EcnProbe),
+            4 => Some(Look::Sx),
+            5 => Some(Look::Unicornscan),
+            6 => Some(Look::ZmapWindows),
+            7 => Some(Look::ZmapLinux),
+            8 => Some(Look::ZmapBsd),
+            9 => Some(Look::OutsideSyn),
+            _ => None,
+        }
+    }
+
+    /// Looks at the options; `is_about_now` tells whether a timestamp is the time of day.
+    pub(super) fn at(self, words: &Words, is_about_now: impl Fn(u32) -> bool) -> Label {
+        match self {
+            Look::Mss(label) if words[0] == MSS_1460 => label,
+            Look::Mss(_) => Label::NONE,
+            Look::SystemProbe => {
+                has_system_probes_timestamp(words).then_some(Signature::NmapSystemProbe).into()
             }
+            // Window scale 10, padding, MSS 1460, SACK permitted, padding.
+            Look::EcnProbe => begin_with(words, 0x0303_0a01, MSS_1460, 0x0402_0101)
+                .then_some(Signature::NmapEcnProbe)
+                .into(),
             // MSS 1460, SACK permitted, window scale 7, end.
-            Look::Sx => begin_with(words, MSS_1460, 0x0402_0303, 0x0700_0000).then_some(Signature::Sx),
-            Look::Unicornscan => is_unicornscans(words).then_some(Signature::Unicornscan),
+            Look::Sx => begin_with(words, MSS_1460, 0x0402_0303, 0x0700_0000).then_some(Signature::Sx).into(),
+            Look::Unicornscan => is_unicornscans(words).then_some(Signature::Unicornscan).into(),
             Look::ZmapWindows => {
-                begin_with(words, MSS_1460, 0x0103_0308, 0x0101_0402).then_some(Signature::ZmapWindows)
+                begin_with(words, MSS_1460, 0x0103_0308, 0x0101_0402).then_some(Signature::ZmapWindows).into()
             }
             Look::ZmapLinux => {
                 let [first, second, timestamp, fourth, fifth] = *words;
                 let is_list =
                     first == MSS_1460 && second == 0x0402_080a && fourth == 0 && fifth == 0x0103_0307;
-                (is_list && is_about_now(timestamp)).then_some(Signature::ZmapTimestamp)
+                (is_list && is_about_now(timestamp)).then_some(Signature::ZmapTimestamp).into()
             }
             Look::ZmapBsd => {
                 let [first, second, third, timestamp, fifth] = *words;
                 let is_list =
                     first == MSS_1460 && second == 0x0103_0306 && third == 0x0101_080a && fifth == 0;
-                (is_list && is_about_now(timestamp)).then_some(Signature::ZmapTimestamp)
+                (is_list && is_about_now(timestamp)).then_some(Signature::ZmapTimestamp).into()
             }
-            Look::OutsideSyn => outside_syn(words),
+            Look::OutsideSyn => outside_syn(words).into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Marks of segments that belong to no connection.
 
 use super::options::Look;
-use super::{Signature, Suspicion, Traits, WINDOW_1024};
+use super::{Label, Signature, Suspicion, Traits, WINDOW_1024};
 use crate::classify::flags::TcpFlags;
 use crate::parse::transport::Segment;
 
@@ -12,7 +12,7 @@ pub(super) fn suspect(segment: &Segment, traits: &Traits) -> Suspicion {
     }
     if segment.flags.has(TcpFlags::SYN) {
         let is_nmaps = segment.window == WINDOW_1024 && traits.header_words == 6;
-        return Suspicion { look: is_nmaps.then_some(Look::Mss(Signature::NmapSynAck)), ..Suspicion::NONE };
+        return Suspicion::new(is_nmaps.then_some(Look::Mss(Label::of(Signature::NmapSynAck))), None);
     }
     if segment.flags.has(TcpFlags::ACK) && segment.sequence == 0 {
         let is_nmaps = segment.window == WINDOW_1024 && traits.header_words == 5;
@@ -20,5 +20,5 @@ pub(super) fn suspect(segment: &Segment, traits: &Traits) -> Suspicion {
         return Suspicion::of(signature);
     }
     let has_options = traits.header_words > 5;
-    Suspicion { look: has_options.then_some(Look::OutsideSyn), ..Suspicion::NONE }
+    Suspicion::new(has_options.then_some(Look::OutsideSyn), None)
 }

@@ -41,7 +41,7 @@ impl Knowledge {
     }
 
     /// Whether a timestamp is the time of day, give or take one. Where the time is not known, nothing is.
-    pub(super) fn is_about_now(&self, timestamp: u32) -> bool {
+    pub(crate) fn is_about_now(&self, timestamp: u32) -> bool {
         const DAY: u32 = 86_400;
         self.unix_seconds != 0 && timestamp.abs_diff(self.unix_seconds) < DAY
     }
