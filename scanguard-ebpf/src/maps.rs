@@ -18,7 +18,7 @@ use scanguard_common::incident::{Past, Target};
 use scanguard_common::network::{Network, Peer};
 use scanguard_common::parse::Packet;
 use scanguard_common::policy::PortRule;
-use scanguard_common::recent::Recent;
+use scanguard_common::recent::{Glance, Recent};
 use scanguard_common::schema::{
     AT_ONCE, BALLOTS as BALLOT_PLACES, DOOR_PLACES, EVENT_GATES as GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS,
     Interface, Listed, MAX_BANS, MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_NETWORK_BANS, MAX_NETWORKS,
@@ -116,6 +116,11 @@ pub(crate) static TRACES: Array<Left> = Array::with_max_entries(TRACE_PLACES, 0)
 /// The packet that each of the programs is at work on: door → packet, on each processor. Written by the programs.
 #[map]
 pub(crate) static ASIDE: PerCpuArray<Packet> = PerCpuArray::with_max_entries(2, 0);
+
+/// What was seen at a glance of the frame that the first program is at work on: 0 → glance, on each processor. Written by the
+/// programs.
+#[map]
+pub(crate) static SEEN: PerCpuArray<Glance> = PerCpuArray::with_max_entries(1, 0);
 
 /// A number that the verifier is to forget: see [`aside`](crate::aside). On each processor. Written by the programs.
 #[map]
