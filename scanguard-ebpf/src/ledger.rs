@@ -8,12 +8,13 @@ use scanguard_common::classify::signature::Label;
 use scanguard_common::count::Note;
 use scanguard_common::event::News;
 use scanguard_common::evidence::{
-    Circumstances, Contact, Entry, Kind, Knock, Source, Tables, Trail, Trial, Verdict, is_lost_in_a_crowd,
-    is_turned_away, weigh_in, witness,
+    Circumstances, Contact, Entry, Kind, Knock, Source, Tables, Trail, Trial, Verdict, ban,
+    is_lost_in_a_crowd, is_turned_away, weigh_in, witness,
 };
 use scanguard_common::key::{Address, spread};
 use scanguard_common::mark::Reason;
 use scanguard_common::parse::network::IpProtocol;
+use scanguard_common::policy::Judgement;
 use scanguard_common::recent::Glance;
 use scanguard_common::schema::DOOR_PLACES;
 use scanguard_common::time::{Nanos, Seconds};
@@ -135,6 +136,24 @@ extern "C" fn scanguard_weigh(what: u32, port: u32, key: u32, at: u32) -> u32 {
 /// Not the index of any cause.
 const FORGOTTEN_CAUSE: u8 = u8::MAX;
 
+#[unsafe(no_mangle)]
+#[inline(never)] // as above
+extern "C" fn scanguard_punish(what: u32, at: u32) -> u32 {
+    let [door, kind, mark, _] = what.to_le_bytes();
+    let (Some(door), Some(rules)) = (Door::from_number(door), maps::RULES.get(0)) else { return NOT_BANNED };
+    let Some(packet) = aside::get(door) else { return NOT_BANNED };
+    let why = (Kind::from_number(kind), Label::from_number(mark));
+    match ban(&mut Ledger { door }, packet.sender(), why, Seconds(at), rules.judgement()) {
+        Verdict::Banned(seconds) => seconds,
+        Verdict::Full => NO_ROOM,
+        Verdict::Waiting | Verdict::Noted | Verdict::Displaced | Verdict::TurnedAway => NOT_BANNED,
+    }
+}
+
+const NOT_BANNED: u32 = 0;
+/// Longer than any ban.
+const NO_ROOM: u32 = u32::MAX;
+
 impl Tables for Ledger {
     fn spread(&self, source: Address) -> u64 {
         spread(source, maps::HASH_SEED.load())
@@ -169,6 +188,15 @@ impl Tables for Ledger {
         };
         let what = u32::from_le_bytes([self.door as u8, trial.kind.number(), cause, mark]);
         scanguard_weigh(what, trial.port.into(), trial.key, trial.at.0);
+    }
+
+    fn ban(&mut self, _: Address, (kind, mark): (Kind, Label), now: Seconds, _: &Judgement) -> Verdict {
+        let what = u32::from_le_bytes([self.door as u8, kind.number(), mark.number(), 0]);
+        match scanguard_punish(what, now.0) {
+            NOT_BANNED => Verdict::Noted,
+            NO_ROOM => Verdict::Full,
+            seconds => Verdict::Banned(seconds),
+        }
     }
 
     #[expect(clippy::needless_borrows_for_generic_args, reason = "moved, it would lie on the stack before")]

@@ -101,6 +101,11 @@ pub trait Tables {
         weigh_in(self, source, trial, circumstances);
     }
 
+    /// Bans a source for a contact of this kind and mark, if it may be banned: [`ban`], as above.
+    fn ban(&mut self, source: Address, why: (Kind, Label), now: Seconds, rules: &Judgement) -> Verdict {
+        ban(self, source, why, now, rules)
+    }
+
     /// Writes down what moved a score.
     fn write(&mut self, source: Address, entry: Entry);
 
@@ -143,7 +148,7 @@ pub fn witness<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) 
     if !is_recorded(tables, contact, spread) {
         // A contact that is enough by itself needs no record.
         if Weights::against(contact.trial.kind) >= rules.threshold {
-            return ban(tables, contact, rules);
+            return punish(tables, contact, rules);
         }
         match introduce(tables, contact, spread) {
             Introduction::Known => {}
@@ -152,7 +157,7 @@ pub fn witness<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) 
             Introduction::TurnedAway => return Verdict::TurnedAway,
         }
     }
-    if is_over(tables, contact, rules) { ban(tables, contact, rules) } else { Verdict::Noted }
+    if is_over(tables, contact, rules) { punish(tables, contact, rules) } else { Verdict::Noted }
 }
 
 /// Whether a trial of a source is one too many of a crowd, so that whatever else could be found out of it need not be.
@@ -289,22 +294,28 @@ pub fn weigh_in<T: Tables + ?Sized>(
     }
 }
 
-fn ban<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> Verdict {
-    let now = contact.trial.at;
-    let (mut kind, mut label) = (contact.trial.kind, contact.circumstances.reason.mark);
-    if let Some(record) = tables.source(contact.source) {
+fn punish<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> Verdict {
+    let Contact { source, trial, circumstances } = contact;
+    tables.ban(*source, (trial.kind, circumstances.reason.mark), trial.at, rules)
+}
+
+/// Bans a source for a contact of this kind and mark, or for what is known of it: unless it is banned already, or never to be.
+pub fn ban<T: Tables + ?Sized>(
+    tables: &mut T,
+    source: Address,
+    (mut kind, mut label): (Kind, Label),
+    now: Seconds,
+    rules: &Judgement,
+) -> Verdict {
+    if let Some(record) = tables.source(source) {
         (kind, label) = (record.kind(), record.label());
         // Also while a ban holds, or who is never banned: what was judged once is not judged again.
         record.forgive();
     }
-    let last = tables.last_ban(contact.source).unwrap_or_default();
-    if last.holds(now) || contact.source.is_link_local() || tables.spares(contact.source) {
+    let last = tables.last_ban(source).unwrap_or_default();
+    if last.holds(now) || source.is_link_local() || tables.spares(source) {
         return Verdict::Noted;
     }
     let ban = last.again(kind, label, rules.terms, now);
-    if tables.keep_ban(contact.source, ban) {
-        Verdict::Banned(ban.until().since(ban.since()))
-    } else {
-        Verdict::Full
-    }
+    if tables.keep_ban(source, ban) { Verdict::Banned(ban.until().since(ban.since())) } else { Verdict::Full }
 }
