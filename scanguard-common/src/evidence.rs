@@ -29,6 +29,6 @@ pub use quoted::name_quoted;
 pub use source::{REMEMBERED, Source};
 pub use trail::{Entry, TRAIL_LENGTH, Trail};
 pub use witness::{
-    Circumstances, Contact, Tables, Trial, Verdict, ban, is_lost_in_a_crowd, is_turned_away, traces_a_route,
-    weigh_in, witness,
+    Circumstances, Contact, Tables, Trial, Verdict, is_lost_in_a_crowd, is_turned_away, punish_in,
+    traces_a_route, weigh_in, witness,
 };

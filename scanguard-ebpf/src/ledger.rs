@@ -8,8 +8,8 @@ use scanguard_common::classify::signature::Label;
 use scanguard_common::count::Note;
 use scanguard_common::event::News;
 use scanguard_common::evidence::{
-    Circumstances, Contact, Entry, Kind, Knock, Source, Tables, Trail, Trial, Verdict, ban,
-    is_lost_in_a_crowd, is_turned_away, weigh_in, witness,
+    Circumstances, Contact, Entry, Kind, Knock, Source, Tables, Trail, Trial, Verdict, is_lost_in_a_crowd,
+    is_turned_away, punish_in, weigh_in, witness,
 };
 use scanguard_common::key::{Address, spread};
 use scanguard_common::mark::Reason;
@@ -143,7 +143,7 @@ extern "C" fn scanguard_punish(what: u32, at: u32) -> u32 {
     let (Some(door), Some(rules)) = (Door::from_number(door), maps::RULES.get(0)) else { return NOT_BANNED };
     let Some(packet) = aside::get(door) else { return NOT_BANNED };
     let why = (Kind::from_number(kind), Label::from_number(mark));
-    match ban(&mut Ledger { door }, packet.sender(), why, Seconds(at), rules.judgement()) {
+    match punish_in(&mut Ledger { door }, packet.sender(), why, Seconds(at), rules.judgement()) {
         Verdict::Banned(seconds) => seconds,
         Verdict::Full => NO_ROOM,
         Verdict::Waiting | Verdict::Noted | Verdict::Displaced | Verdict::TurnedAway => NOT_BANNED,
@@ -190,7 +190,7 @@ impl Tables for Ledger {
         scanguard_weigh(what, trial.port.into(), trial.key, trial.at.0);
     }
 
-    fn ban(&mut self, _: Address, (kind, mark): (Kind, Label), now: Seconds, _: &Judgement) -> Verdict {
+    fn punish(&mut self, _: Address, (kind, mark): (Kind, Label), now: Seconds, _: &Judgement) -> Verdict {
         let what = u32::from_le_bytes([self.door as u8, kind.number(), mark.number(), 0]);
         match scanguard_punish(what, now.0) {
             NOT_BANNED => Verdict::Noted,

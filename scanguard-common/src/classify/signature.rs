@@ -210,9 +210,9 @@ pub fn recognise<F: Frame + ?Sized>(
     packet: &Packet,
     traits: &Traits,
     knowledge: &Knowledge,
-) -> Label {
+) -> Option<Signature> {
     let suspicion = suspect(frame, packet, traits, knowledge);
-    settle(suspicion, frame, packet, traits, |timestamp| knowledge.is_about_now(timestamp))
+    settle(suspicion, frame, packet, traits, |timestamp| knowledge.is_about_now(timestamp)).signature()
 }
 
 /// The first half of it: what all fields but a segment's options say.

@@ -101,9 +101,9 @@ pub trait Tables {
         weigh_in(self, source, trial, circumstances);
     }
 
-    /// Bans a source for a contact of this kind and mark, if it may be banned: [`ban`], as above.
-    fn ban(&mut self, source: Address, why: (Kind, Label), now: Seconds, rules: &Judgement) -> Verdict {
-        ban(self, source, why, now, rules)
+    /// Bans a source for a contact of this kind and mark, if it may be banned: [`punish_in`], as above.
+    fn punish(&mut self, source: Address, why: (Kind, Label), now: Seconds, rules: &Judgement) -> Verdict {
+        punish_in(self, source, why, now, rules)
     }
 
     /// Writes down what moved a score.
@@ -296,11 +296,11 @@ pub fn weigh_in<T: Tables + ?Sized>(
 
 fn punish<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> Verdict {
     let Contact { source, trial, circumstances } = contact;
-    tables.ban(*source, (trial.kind, circumstances.reason.mark), trial.at, rules)
+    tables.punish(*source, (trial.kind, circumstances.reason.mark), trial.at, rules)
 }
 
 /// Bans a source for a contact of this kind and mark, or for what is known of it: unless it is banned already, or never to be.
-pub fn ban<T: Tables + ?Sized>(
+pub fn punish_in<T: Tables + ?Sized>(
     tables: &mut T,
     source: Address,
     (mut kind, mut label): (Kind, Label),
