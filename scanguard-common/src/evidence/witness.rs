@@ -214,6 +214,7 @@ enum Introduction {
 }
 
 /// What the doorkeeper does with a source that has no record.
+#[inline(always)] // one frame on the BPF stack less
 fn introduce<T: Tables>(tables: &mut T, contact: &Contact, spread: u64) -> Introduction {
     let Some(place) = tables.door(spread) else { return Introduction::Waits };
     match place.greet(spread, contact.trial.key, contact.trial.at) {
@@ -244,6 +245,7 @@ fn introduce<T: Tables>(tables: &mut T, contact: &Contact, spread: u64) -> Intro
 }
 
 /// Adds a contact to what is known of its source: whether that is enough.
+#[inline(always)] // as above
 fn is_over<T: Tables>(tables: &mut T, contact: &Contact, rules: &Judgement) -> bool {
     let now = contact.trial.at;
     let Some(record) = tables.source(contact.source) else { return false };
