@@ -330,6 +330,29 @@ mod tests {
     }
 
     #[test]
+    fn a_number_leads_back_to_the_suspicion() {
+        let signatures = || Signature::ALL.iter().copied().map(Some).chain([None]);
+        let tools = Signature::ALL.iter().map(|signature| Look::Mss(Label::of(*signature)));
+        let looks = tools.chain([
+            Look::SystemProbe,
+            Look::EcnProbe,
+            Look::Sx,
+            Look::Unicornscan,
+            Look::ZmapWindows,
+            Look::ZmapLinux,
+            Look::ZmapBsd,
+            Look::OutsideSyn,
+        ]);
+        for look in looks.map(Some).chain([None]) {
+            for otherwise in signatures() {
+                let suspicion = Suspicion::from_number(Suspicion::new(look, otherwise).number());
+                assert_eq!((suspicion.look(), suspicion.otherwise()), (look, otherwise.into()));
+            }
+        }
+        assert_eq!(Suspicion::new(None, None), Suspicion::NONE);
+    }
+
+    #[test]
     fn names_are_distinct_and_sentences_are_sentences() {
         for (position, signature) in Signature::ALL.iter().enumerate() {
             assert!(Signature::ALL[..position].iter().all(|earlier| earlier.name() != signature.name()));

@@ -14,7 +14,7 @@ use scanguard_common::cause::Cause;
 use scanguard_common::classify::signature::Label;
 use scanguard_common::evidence::Kind;
 use scanguard_common::schema::DOOR_PLACES;
-use scanguard_harness::{Frame, GUARDED_V4, INTERFACE, Injector, Lab, OUTSIDE_V4};
+use scanguard_harness::{Frame, GUARDED_V4, INTERFACE, Injector, Lab};
 
 use crate::guard::Guard;
 use crate::ledger::{Ledger, now};
