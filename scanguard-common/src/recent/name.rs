@@ -73,9 +73,7 @@ impl Name {
     /// The port that it is for.
     #[inline(always)] // as above
     pub(super) fn port(&self) -> Port {
-        #[expect(clippy::cast_possible_truncation, reason = "those two bytes are wanted")]
-        let port = (self.what >> PORT_AT) as u16;
-        Port(u16::from_be(port))
+        Port(u16::from_be((self.what >> PORT_AT & 0xffff) as u16))
     }
 
     /// The same for whoever it comes from.
