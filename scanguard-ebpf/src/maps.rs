@@ -18,7 +18,7 @@ use scanguard_common::incident::{Past, Target};
 use scanguard_common::network::{Network, Peer};
 use scanguard_common::parse::Packet;
 use scanguard_common::policy::PortRule;
-use scanguard_common::recent::{Glance, Recent};
+use scanguard_common::recent::Recent;
 use scanguard_common::schema::{
     AT_ONCE, BALLOTS as BALLOT_PLACES, DOOR_PLACES, EVENT_GATES as GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS,
     Interface, Listed, MAX_BANS, MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_NETWORK_BANS, MAX_NETWORKS,
@@ -32,7 +32,6 @@ use scanguard_common::stray::Budget;
 type OwnTable<T> = PerCpuArray<Several<T>>;
 
 /// A record of such a table, which is this processor's alone.
-#[inline(always)] // for every frame
 pub(crate) fn own<T>(table: &OwnTable<T>, place: u32) -> Option<*mut T> {
     let several = table.get_ptr_mut(place / AT_ONCE)?;
     // SAFETY: it is one of those that the value consists of.
@@ -117,11 +116,6 @@ pub(crate) static TRACES: Array<Left> = Array::with_max_entries(TRACE_PLACES, 0)
 #[map]
 pub(crate) static ASIDE: PerCpuArray<Packet> = PerCpuArray::with_max_entries(2, 0);
 
-/// What was seen at a glance of the frame that the first program is at work on: 0 → glance, on each processor. Written by the
-/// programs.
-#[map]
-pub(crate) static SEEN: PerCpuArray<Glance> = PerCpuArray::with_max_entries(1, 0);
-
 /// A number that the verifier is to forget: see [`aside`](crate::aside). On each processor. Written by the programs.
 #[map]
 pub(crate) static FORGOTTEN: PerCpuArray<u32> = PerCpuArray::with_max_entries(1, 0);
@@ -181,7 +175,7 @@ pub(crate) static FLOW_CACHE: OwnTable<u64> = OwnTable::with_max_entries(FLOW_CA
 /// What was decided just now: place by hash of the frame's name → the name, when, and what, on each processor. Written by
 /// the programs.
 #[map]
-pub(crate) static RECENT: OwnTable<Recent> = OwnTable::with_max_entries(RECENT_PLACES / AT_ONCE, 0);
+pub(crate) static RECENT: PerCpuArray<Recent> = PerCpuArray::with_max_entries(RECENT_PLACES, 0);
 
 /// Where programs listened: TCP port over IPv4, then over IPv6 → when one was last seen to accept a connection. Written
 /// by the programs at the second door.

@@ -57,17 +57,19 @@ const UNKNOWN: u8 = u8::MAX;
 #[unsafe(no_mangle)]
 #[inline(never)] // a global function: see `aside`. It looks again, so that other frames need not write down what they saw
 extern "C" fn scanguard_opened(ctx: *mut xdp_md) -> u32 {
-    opened(&XdpContext::new(ctx)).map_or(UNKNOWN, Cause::index).into()
+    let slot = InterfaceSlot::new(maps::SLOT.load());
+    let cause = slot.and_then(|slot| opened(&PacketMemory::incoming(&XdpContext::new(ctx)), slot));
+    cause.map_or(UNKNOWN, Cause::index).into()
 }
 
 /// What was decided of a SYN: that its source is banned, or else that somebody listens where it is for, or that nobody
 /// does and its source is lost in the crowd that tries it.
 #[inline(always)] // one frame on the BPF stack less
-fn opened(ctx: &XdpContext) -> Option<Cause> {
-    let glance = seen(ctx)?;
+fn opened(frame: &PacketMemory, slot: InterfaceSlot) -> Option<Cause> {
+    let glance = glance(frame, Door::Incoming, slot, &Seen)?;
     let now = now();
     let may_be_refused = may_be_refused(glance.sender());
-    if may_be_refused && let Some(refused) = recall(glance, now) {
+    if may_be_refused && let Some(refused) = recall(&glance, now) {
         refused.again();
         return refused.cause();
     }
@@ -80,8 +82,8 @@ fn opened(ctx: &XdpContext) -> Option<Cause> {
         }
     }
     match cause.action() {
-        Action::Pass if glance.is_as_stacks_write(&PacketMemory::incoming(ctx)) => {}
-        Action::Drop if ledger::loses_in_a_crowd(glance) => report::note(Note::Crowded),
+        Action::Pass if glance.is_as_stacks_write(frame) => {}
+        Action::Drop if ledger::loses_in_a_crowd(&glance) => report::note(Note::Crowded),
         Action::Pass | Action::Drop => return None,
     }
     Some(cause)
@@ -102,17 +104,17 @@ pub(crate) fn keep_what_came_in(ctx: &XdpContext, cause: Cause) {
 #[inline(never)] // as above
 extern "C" fn scanguard_keep(ctx: *mut xdp_md, cause: u32) -> u32 {
     let [index, ..] = black_box(cause).to_le_bytes();
-    if let Some(cause) = Cause::from_index(index) {
-        let _ = keep_incoming(&XdpContext::new(black_box(ctx)), cause);
+    if let (Some(slot), Some(cause)) = (InterfaceSlot::new(maps::SLOT.load()), Cause::from_index(index)) {
+        let _ = keep_incoming(&PacketMemory::incoming(&XdpContext::new(black_box(ctx))), slot, cause);
     }
     0
 }
 
 #[inline(always)] // one frame on the BPF stack less
-fn keep_incoming(ctx: &XdpContext, cause: Cause) -> Option<()> {
-    let glance = seen(ctx)?;
+fn keep_incoming(frame: &PacketMemory, slot: InterfaceSlot, cause: Cause) -> Option<()> {
+    let glance = glance(frame, Door::Incoming, slot, &Seen)?;
     if glance.sort()?.keeps(cause) {
-        keep(glance, cause)
+        keep(&glance, cause)
     } else if Sort::Greeting.keeps(cause) {
         let greeting = glance.greeting()?;
         // Of a crowd that tries all ports, none pushes out what others need.
@@ -132,27 +134,6 @@ pub(crate) fn keep_what_leaves(ctx: &TcContext, slot: InterfaceSlot) {
     if let Some(glance) = glance.filter(|glance| glance.sort().is_some_and(|sort| sort.keeps(act::LEAVES))) {
         let _ = keep(&glance, act::LEAVES);
     }
-}
-
-/// What is seen of a frame that came in, put aside for whoever has to do more with it.
-fn seen(ctx: &XdpContext) -> Option<&'static Glance> {
-    if scanguard_see(ctx.ctx) == 0 {
-        return None;
-    }
-    let glance = maps::SEEN.get_ptr(0)?;
-    // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
-    Some(unsafe { &*glance })
-}
-
-#[unsafe(no_mangle)]
-#[inline(never)] // a global function, so that what follows is read once and not once for each kind of frame
-extern "C" fn scanguard_see(ctx: *mut xdp_md) -> u32 {
-    let Some(slot) = InterfaceSlot::new(maps::SLOT.load()) else { return 0 };
-    let glance = glance(&PacketMemory::incoming(&XdpContext::new(ctx)), Door::Incoming, slot, &Seen);
-    let (Some(glance), Some(place)) = (glance, maps::SEEN.get_ptr_mut(0)) else { return 0 };
-    // SAFETY: as above.
-    unsafe { place.write(glance) };
-    1
 }
 
 /// Goes on with nothing: brings all kinds of frames into one form, where there is time for it.
@@ -185,7 +166,7 @@ fn keep(glance: &Glance, cause: Cause) -> Option<()> {
 
 #[inline(always)] // see `glance`
 fn place(glance: &Glance) -> Option<&'static mut Recent> {
-    let place = maps::own(&maps::RECENT, glance.place(maps::HASH_SEED.load()))?;
+    let place = maps::RECENT.get_ptr_mut(glance.place(maps::HASH_SEED.load()))?;
     // SAFETY: a pointer from a map look-up is valid until the program ends, and this processor's alone.
     Some(unsafe { &mut *place })
 }

@@ -12,12 +12,11 @@ use crate::parse::transport::Port;
 use crate::schema::{InterfaceSlot, RECENT_PLACES};
 
 /// What is seen of a frame at a glance: its name, and where its IP header and its transport header begin.
-#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Glance {
     name: Name,
-    network: u32,
-    transport: u32,
+    network: usize,
+    transport: usize,
 }
 
 impl Glance {
@@ -75,7 +74,7 @@ impl Glance {
     /// Whoever is a stack bears no mark of a tool: of him it need be known only whether somebody listens.
     #[inline(always)] // see [`glance`]
     pub fn is_as_stacks_write<F: Frame + ?Sized>(&self, frame: &F) -> bool {
-        stack::wrote(frame, self.name.family(), self.network as usize, self.transport as usize)
+        stack::wrote(frame, self.name.family(), self.network, self.transport)
     }
 }
 
@@ -228,10 +227,8 @@ impl<F: Frame + ?Sized, T: Then> Seen<'_, F, T> {
 
     #[inline(always)]
     fn glance(&self, network: &Network, what: u64) -> Glance {
-        let name = Name::new(network.ends, what | self.form, self.station);
-        #[expect(clippy::cast_possible_truncation, reason = "less than 64")]
-        let [network, transport] = [network.at as u32, network.transport as u32];
-        Glance { name, network, transport }
+        let Network { ends, at, transport, .. } = *network;
+        Glance { name: Name::new(ends, what | self.form, self.station), network: at, transport }
     }
 }
 

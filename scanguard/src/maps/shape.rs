@@ -15,7 +15,7 @@ use scanguard_common::incident::{Past, Target};
 use scanguard_common::network::{Network, Peer};
 use scanguard_common::parse::Packet;
 use scanguard_common::policy::PortRule;
-use scanguard_common::recent::{Glance, Recent};
+use scanguard_common::recent::Recent;
 use scanguard_common::schema::{
     AT_ONCE, BALLOTS, DOOR_PLACES, EVENT_GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, Listed,
     MAX_BANS, MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_NETWORK_BANS, MAX_NETWORKS, MAX_PREFIXES,
@@ -64,7 +64,7 @@ const fn by_address<V>(name: &'static str, kind: MapType, entries: u32) -> Shape
     shape(name, kind, (ADDRESS, size_of::<V>()), entries)
 }
 
-const SHAPES: [Shape; 36] = [
+const SHAPES: [Shape; 35] = [
     array::<u32>(SCHEMA, 1),
     array::<Rules>(RULES, 1),
     array::<u32>(EDITION, 1),
@@ -79,10 +79,9 @@ const SHAPES: [Shape; 36] = [
     by_address::<Budget>("RESETS", MapType::LruHash, MAX_STRAY_SOURCES),
     shape("FLOWS", MapType::LruHash, (size_of::<Flow>(), size_of::<Spoken>()), MAX_FLOWS),
     own_table::<u64>("FLOW_CACHE", FLOW_CACHE_SLOTS),
-    own_table::<Recent>("RECENT", RECENT_PLACES),
+    per_processor::<Recent>("RECENT", RECENT_PLACES),
     array::<Left>("TRACES", TRACE_PLACES),
     array::<Ballot>("BALLOTS", BALLOTS),
-    per_processor::<Glance>("SEEN", 1),
     per_processor::<Packet>("ASIDE", 2),
     per_processor::<u32>("FORGOTTEN", 1),
     array::<Listened>("LISTENED", Listener::ALL),
