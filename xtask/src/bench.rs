@@ -15,7 +15,7 @@ const PAGE: &str = "docs/performance.md";
 /// What to measure, and how often.
 #[derive(Parser)]
 pub(crate) struct Args {
-    /// Which benchmarks: engine, paths, lists, floods, clients, replay, footprint. All unless some are named, and only then
+    /// Which benchmarks: engine, footprint, paths, lists, floods, clients, replay. All unless some are named, and only then
     /// the page is written
     names: Vec<String>,
     /// How often to repeat each measurement
