@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::fd::AsFd as _;
 
 use anyhow::{Context, Result, ensure};
 use aya::Ebpf;
 use aya::programs::{ProgramInfo, SchedClassifier, Xdp};
 use scanguard::program::{Constants, EGRESS, INGRESS, INGRESS_IN_PIECES, load_apart, load_for_pieces};
 use scanguard_benches::footprint::map_memory;
+use scanguard_benches::{kernel, stack};
 use scanguard_common::schema::InterfaceSlot;
 
 const BUDGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/budget.toml");
@@ -28,6 +30,8 @@ fn the_programs_and_their_maps_stay_within_their_budget() -> Result<()> {
         let translated = info.size_translated().context("the kernel does not tell the size")?;
         spent.insert(format!("{name}.verified_instructions"), verified.into());
         spent.insert(format!("{name}.translated_bytes"), translated.into());
+        let instructions = kernel::translated(info.fd()?.as_fd())?;
+        spent.insert(format!("{name}.stack_bytes"), stack::deepest(&instructions)?);
     }
     println!("{spent:#?}");
     for (part, limits) in &budget {

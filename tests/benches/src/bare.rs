@@ -22,10 +22,10 @@ pub const TC_SHOT: i32 = 2;
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Instruction {
-    code: u8,
-    registers: u8,
-    offset: i16,
-    value: i32,
+    pub(crate) code: u8,
+    pub(crate) registers: u8,
+    pub(crate) offset: i16,
+    pub(crate) value: i32,
 }
 
 const R0: u8 = 0;

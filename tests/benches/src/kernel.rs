@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use aya_obj::generated::{
     BPF_F_TEST_XDP_LIVE_FRAMES, bpf_attach_type, bpf_attr, bpf_attr__bindgen_ty_14__bindgen_ty_1,
-    bpf_attr__bindgen_ty_14__bindgen_ty_2, bpf_cmd, bpf_map_type, bpf_prog_type,
+    bpf_attr__bindgen_ty_14__bindgen_ty_2, bpf_cmd, bpf_map_type, bpf_prog_info, bpf_prog_type,
 };
 use nix::libc;
 use nix::time::{ClockId, clock_gettime};
@@ -85,6 +85,35 @@ impl AsFd for Program {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// The instructions of a loaded program as the kernel has translated them, all functions behind one another.
+///
+/// # Errors
+///
+/// Fails without root's privileges, and where this is no program.
+pub fn translated(program: BorrowedFd<'_>) -> Result<Vec<Instruction>> {
+    const NOTHING: Instruction = Instruction { code: 0, registers: 0, offset: 0, value: 0 };
+    let length = info(program, &mut [])?.xlated_prog_len;
+    let mut instructions = vec![NOTHING; length as usize / size_of::<Instruction>()];
+    let told = info(program, &mut instructions)?;
+    ensure!(told.xlated_prog_insns != 0, "the kernel does not show its instructions");
+    Ok(instructions)
+}
+
+fn info(program: BorrowedFd<'_>, instructions: &mut [Instruction]) -> Result<bpf_prog_info> {
+    // SAFETY: a record of integers, for all of which zero is a value.
+    let mut info: bpf_prog_info = unsafe { std::mem::zeroed() };
+    info.xlated_prog_len = u32::try_from(size_of_val(instructions))?;
+    info.xlated_prog_insns = instructions.as_mut_ptr() as u64;
+    let mut attr = empty_attr();
+    // SAFETY: all fields of the union are integers.
+    let ask = unsafe { &mut attr.info };
+    (ask.bpf_fd, ask.info_len) = (number(program), u32::try_from(size_of_val(&info))?);
+    ask.info = (&raw mut info) as u64;
+    // SAFETY: the record outlives the call, and so do the instructions; their sizes are told.
+    unsafe { raw_call(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr) }.context("asking about a program")?;
+    Ok(info)
 }
 
 /// An array with one program in it, for another program to jump to.

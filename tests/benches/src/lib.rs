@@ -12,7 +12,8 @@
 //!   lists of any length;
 //! - [`floods`] measures how many packets a second end at a real interface, beside other ways to drop them, and
 //!   [`clients`] what legitimate clients get through meanwhile;
-//! - [`replay`] measures how fast a capture is replayed, and [`footprint`] memory and the time that commands take.
+//! - [`replay`] measures how fast a capture is replayed, and [`footprint`] memory and the time that commands take;
+//!   [`stack`] counts how much of the BPF stack the programs take.
 //!
 //! What is pure is measured by criterion, in `benches/engine.rs`; [`engine`] reads what it found.
 
@@ -29,6 +30,7 @@ pub mod replay;
 pub mod report;
 pub mod row;
 pub mod sample;
+pub mod stack;
 
 mod cable;
 mod ground;
