@@ -119,9 +119,36 @@ impl Ballot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parse::parse;
 
     fn after_all(ballot: Ballot, constant: u16, sources: impl IntoIterator<Item = u64>) -> Ballot {
         sources.into_iter().fold(ballot, |ballot, source| ballot.after(constant, source))
+    }
+
+    /// A SYN to 192.0.2.7.
+    fn syn() -> Packet {
+        let mut frame = [0; 54];
+        frame[12] = 8;
+        frame[14..24].copy_from_slice(&[0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6]);
+        frame[26..34].copy_from_slice(&[198, 51, 100, 1, 192, 0, 2, 7]);
+        frame[46..48].copy_from_slice(&[0x50, 2]);
+        parse(frame.as_slice()).expect("a SYN")
+    }
+
+    #[test]
+    fn an_address_explains_its_own_constant_and_one_that_is_missing_none() {
+        let public = |public| Knowledge { public, ..Knowledge::default() };
+        let [low, high] = [0xcb00_7109, 0xcb00_0000];
+        for (known, explained) in [
+            (public([0; 4]), [true, false, false]),
+            (public([low, 0, 0, 0]), [true, true, false]),
+            (public([0, 0, 0, low]), [true, true, false]),
+            (public([low, low, low, low]), [true, true, false]),
+            (public([low, 0, high, 0]), [true, true, true]),
+        ] {
+            let explains = [0x0207, 0x7109, 0].map(|constant| known.explains(constant, &syn()));
+            assert_eq!(explains, explained, "{:x?}", known.public);
+        }
     }
 
     #[test]
