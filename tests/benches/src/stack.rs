@@ -21,10 +21,7 @@ pub fn deepest(program: &[Instruction]) -> Result<u64> {
         }
     }
     for (at, instruction) in program.iter().enumerate() {
-        let (start, function) = functions.range_mut(..=at).next_back().context("the first function")?;
-        if at == *start {
-            function.registers[usize::from(FRAME)] = Some(0);
-        }
+        let (_, function) = functions.range_mut(..=at).next_back().context("the first function")?;
         function.take(instruction);
         if let Some(target) = instruction.callee(at) {
             function.calls.push(target?);
@@ -48,8 +45,8 @@ fn depth(functions: &BTreeMap<usize, Function>, at: usize) -> Result<u64> {
 struct Function {
     /// How far below its frame pointer it goes.
     bytes: u64,
-    /// By how much each register differs from the frame pointer, if it is known to point into the frame.
-    registers: [Option<i64>; 16],
+    /// By how much registers differ from the frame pointer that are known to point into the frame, beside itself.
+    registers: BTreeMap<u8, i64>,
     /// Where the functions begin that it calls.
     calls: Vec<usize>,
 }
@@ -67,18 +64,26 @@ impl Function {
         let (class, [destination, source]) = (instruction.code & 7, instruction.registers());
         let address = if class == LOAD { source } else { destination };
         if class == LOAD || STORES.contains(&class) {
-            self.reach(self.registers[address].map(|to| to + i64::from(instruction.offset)));
+            self.reach(self.place(address).map(|place| place + i64::from(instruction.offset)));
         }
         if STORES.contains(&class) {
             return;
         }
-        self.registers[destination] = match instruction.code {
-            MOVE => self.registers[source],
-            ADD => self.registers[destination].map(|to| to + i64::from(instruction.value)),
-            _ if destination == usize::from(FRAME) => Some(0),
+        let place = match instruction.code {
+            MOVE => self.place(source),
+            ADD => self.place(destination).map(|place| place + i64::from(instruction.value)),
             _ => None,
         };
-        self.reach(self.registers[destination]);
+        self.reach(place);
+        match place {
+            Some(place) => self.registers.insert(destination, place),
+            None => self.registers.remove(&destination),
+        };
+    }
+
+    /// Where a register points to, from the frame pointer.
+    fn place(&self, register: u8) -> Option<i64> {
+        if register == FRAME { Some(0) } else { self.registers.get(&register).copied() }
     }
 
     fn reach(&mut self, place: Option<i64>) {
@@ -89,15 +94,15 @@ impl Function {
 
 impl Instruction {
     /// Destination and source.
-    fn registers(&self) -> [usize; 2] {
-        [self.registers & 0xf, self.registers >> 4].map(usize::from)
+    fn registers(&self) -> [u8; 2] {
+        [self.registers & 0xf, self.registers >> 4]
     }
 
     /// Where the function begins that this instruction calls, if it calls one of the program's own. Once translated, the
     /// distance is where a jump has it.
     fn callee(&self, at: usize) -> Option<Result<usize>> {
         const CALL: u8 = 0x85;
-        const OWN: usize = 1;
+        const OWN: u8 = 1;
         let [_, kind] = self.registers();
         let target =
             || at.checked_add_signed(isize::from(self.offset) + 1).context("a call before the program");
