@@ -67,8 +67,8 @@ fn two_hundred_sources_with_three_ports_each_are_one_incident_and_nobody_is_bann
     let target = host(&books);
     assert_eq!((target.begun(), target.last()), (START, START.after(59)));
     assert_eq!((target.banned(), target.range()), (0, Some([1, 600])));
-    // Whoever meets another at the door who has just come may be turned away: of 600, one for every 1 600 pairs that come
-    // within four seconds.
+    // Whoever meets another at the door who has just come may be turned away: two of so many sources share a place at the
+    // door in one of four runs, by the seed.
     assert!((597..=600).contains(&target.attempts()), "{} attempts", target.attempts());
     for (what, found, truth, error) in [
         ("ports", target.ports().estimate(), 600.0, 0.01),

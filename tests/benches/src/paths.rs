@@ -240,9 +240,10 @@ impl Measured {
             instructions that returns the same action. Nothing was chosen by an operator; that the closed port is one \
             was learned from a refusal. For first contacts a few instructions before the program give each frame \
             another source; what they cost before the bare program is taken off. A new source finds a place to wait in \
-            for its second contact, *one of a crowd* pushes another out of it: each of a flood from forged sources does. \
-            SYNs are as Linux writes them; that somebody listens at the open port was found within the last second for \
-            another source. Where that was not, or a SYN is as no stack writes it, it is looked at at length, as in the \
+            for its second contact, *one of a crowd* finds somebody there who has just come: few of those push him out, and \
+            the others are turned away, as in a flood from forged sources. \
+            SYNs are as Linux writes them; that somebody listens at the open port was found a moment before for another \
+            source. Where that was not, or a SYN is as no stack writes it, it is looked at at length, as in the \
             row that says so.";
         let rows = self.0.iter().map(|(path, pairs)| path.row(pairs)).collect::<Result<_>>()?;
         Ok(Section { name: NAME, about: about.to_owned(), rows, notes: Vec::new() })

@@ -7,8 +7,7 @@ use anyhow::{Context, Result};
 use crate::bare::Instruction;
 
 /// The bytes of stack that the deepest chain of calls takes, as Linux 5.10 counts them, which refuses more than 512: each
-/// function's part is rounded up to a multiple of 32 (`check_max_stack_depth` of `kernel/bpf/verifier.c`; kernels since 6.10
-/// round to 16).
+/// function's part is rounded up to a multiple of 32 (`check_max_stack_depth` of its `kernel/bpf/verifier.c`).
 ///
 /// # Errors
 ///

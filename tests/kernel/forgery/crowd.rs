@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use nix::net::if_::if_nametoindex;
+use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
+use nix::unistd::Pid;
 use scanguard_benches::bare::Numbered;
 use scanguard_benches::kernel::send;
 use scanguard_common::ban::{Ban, Terms};
@@ -37,6 +39,7 @@ fn amid_a_crowd_that_a_port_is_closed_is_believed_for_a_moment_and_no_longer() -
     let lab = Lab::new()?;
     let guard = Guard::attached_with(&lab.guarded, "--closed-ports ingress")?;
     let injector = Injector::on(&lab.outside, INTERFACE)?;
+    stay()?;
     let counted = || {
         let counts = guard.counts()?;
         Ok::<_, anyhow::Error>([Cause::ClosedPort, Cause::NewConnection].map(|cause| counts.packets(cause)))
@@ -72,6 +75,7 @@ fn amid_a_crowd_it_still_counts_who_is_allowed_and_who_is_banned() -> Result<()>
     let lab = Lab::new()?;
     let guard = Guard::attached_with(&lab.guarded, "--closed-ports ingress")?;
     let injector = Injector::on(&lab.outside, INTERFACE)?;
+    stay()?;
     let [allowed, banned] = [1, 2].map(|host| Ipv4Addr::new(198, 18, 0, host));
     guard.run("allow add 198.18.0.1")?;
     let ban = Ban::default().again(Kind::Closed, Label::NONE, TERMS, now()?);
@@ -86,6 +90,14 @@ fn amid_a_crowd_it_still_counts_who_is_allowed_and_who_is_banned() -> Result<()>
         }
     }
     Ok(())
+}
+
+/// Keeps this thread on its processor: what was decided a moment ago each has for itself, and a frame is received where it
+/// was sent.
+fn stay() -> Result<()> {
+    let mut here = CpuSet::new();
+    here.set(sched_getcpu()?)?;
+    Ok(sched_setaffinity(Pid::from_raw(0), &here)?)
 }
 
 /// Fills the door with strangers who try the port, and goes on for a while.
