@@ -18,6 +18,7 @@ use nix::unistd::Pid;
 use scanguard_harness::{INTERFACE, Injector, Lab};
 
 use crate::bare::sends_to;
+use crate::kernel::link::{Place, attach};
 use crate::kernel::{Program, send};
 use crate::machine;
 
@@ -61,7 +62,7 @@ impl Cable {
 
     /// Attaches a bare program.
     pub(crate) fn receive_by(&self, program: &Program) -> Result<Receiver<OwnedFd>> {
-        self.receive(|| self.lab.guarded.within(|| program.attach(if_nametoindex(INTERFACE)?)))
+        self.receive(|| self.lab.guarded.within(|| attach(program.as_fd(), Place::Entry, if_nametoindex(INTERFACE)?)))
     }
 
     /// How many frames the guarded end has taken from the cable.

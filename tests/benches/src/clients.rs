@@ -2,9 +2,12 @@
 
 mod load;
 mod ports;
+mod turns;
 
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use scanguard::program::INGRESS;
@@ -12,11 +15,13 @@ use scanguard_common::cause::Cause;
 use scanguard_harness::{Frame, GUARDED_V4, OUTSIDE_V4, Random};
 
 use crate::bare::{XDP_PASS, always, drops_where};
-use crate::cable::{Cable, Receiver, Source};
+use crate::cable::{Cable, Source};
 use crate::clients::load::{Load, Servers};
-use crate::floods::{EACH_BY_ITSELF, attach, guard};
+use crate::clients::ports::Ports;
+use crate::clients::turns::{EACH, Side, Turns};
+use crate::floods::{EACH_BY_ITSELF, guard};
 use crate::ground::{CLOSED, Ground};
-use crate::kernel::{Kind, Program, run};
+use crate::kernel::{Kind, run};
 use crate::programs::{Judging, Programs};
 use crate::row::{Goal, Judged, Row, Section};
 use crate::sample::Pairs;
@@ -35,9 +40,8 @@ const MARK_OFFSET: i16 = 14 + 20;
 /// Where floods come from that come from one address: not the clients'.
 const SCANNER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 66);
 
-/// Another interface of the guarded host, which is guarded all the while: so what was learned stays while that of the clients
-/// is guarded by turns, and a flood meets a host that was guarded before it began.
-const ANOTHER: &str = "another";
+/// How long clients are served by scanguard before it counts: whoever sends a flood from one address is banned by then.
+const WARM_UP: Duration = Duration::from_secs(1);
 
 /// What goes on while clients are served, and how scanguard is attached.
 struct Scene {
@@ -46,8 +50,6 @@ struct Scene {
     options: &'static [&'static str],
     loads: &'static [Load],
     goal: Goal,
-    /// How many times as often as others it is repeated.
-    times: usize,
 }
 
 /// Packets that scanguard has to tell from the clients'.
@@ -70,14 +72,12 @@ const CLOSED_PORTS: Flood = Flood {
 };
 
 const SCENES: [Scene; 6] = [
-    // What is to be told apart is a third of what one second differs from the next.
     Scene {
         name: "in peace",
         flood: None,
         options: AS_IT_IS,
         loads: &Load::ALL,
         goal: Goal::AtLeast(0.97),
-        times: 3,
     },
     Scene {
         name: "under an XMAS flood",
@@ -88,7 +88,6 @@ const SCENES: [Scene; 6] = [
         options: AS_IT_IS,
         loads: &Load::ALL,
         goal: Goal::AtLeast(0.9),
-        times: 1,
     },
     Scene {
         name: "under a SYN flood to closed ports",
@@ -96,7 +95,6 @@ const SCENES: [Scene; 6] = [
         options: AS_IT_IS,
         loads: &Load::ALL,
         goal: Goal::AtLeast(0.9),
-        times: 1,
     },
     Scene {
         name: "under a SYN flood from forged sources",
@@ -104,7 +102,6 @@ const SCENES: [Scene; 6] = [
         options: AS_IT_IS,
         loads: &Load::ALL,
         goal: Goal::AtLeast(0.9),
-        times: 1,
     },
     // Nobody is banned then, so that the flood costs as much as it can.
     Scene {
@@ -113,7 +110,6 @@ const SCENES: [Scene; 6] = [
         options: EACH_BY_ITSELF,
         loads: &[Load::PagesIn],
         goal: Goal::None,
-        times: 1,
     },
     // Each of these may be a survivor of a restart. Some draw a reset, which is mercy and costs: no goal is set for it.
     Scene {
@@ -122,7 +118,6 @@ const SCENES: [Scene; 6] = [
         options: AS_IT_IS,
         loads: &[Load::PagesIn],
         goal: Goal::None,
-        times: 1,
     },
 ];
 
@@ -137,7 +132,7 @@ fn forged(flags: &str) -> Vec<Vec<u8>> {
     (0..SOURCES).map(|_| segment()).collect()
 }
 
-/// Measures every load in every scene so many times, guarded and with a bare program in turn.
+/// Measures every load in every scene so many times, guarded and with a bare program by turns.
 ///
 /// # Errors
 ///
@@ -147,34 +142,29 @@ pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
     cable.lab.add_source(SCANNER.into())?;
     // So that refusals to whoever forged his address have somewhere to go, as they have on the Internet.
     cable.lab.guarded.ip(&format!("route add default via {OUTSIDE_V4}"))?;
-    cable.lab.guarded.ip(&format!("link add {ANOTHER} type veth"))?;
     let servers = Servers::start(&cable)?;
     let (pass, drop_flood) = cable.lab.guarded.within(|| {
         Ok::<_, anyhow::Error>((always(Kind::Xdp, XDP_PASS)?, drops_where(MARK_OFFSET, MARK.to_be_bytes())?))
     })?;
     let mut rows = Vec::new();
     for scene in &SCENES {
-        let bare = if scene.flood.is_some() { &drop_flood } else { &pass };
-        let source =
-            scene.flood.as_ref().map(|flood| Source::trickle(&cable, (flood.frames)(), FLOOD)).transpose()?;
-        let base = if scene.flood.is_some() { "bare drop of the flood" } else { "bare pass" };
-        let mut pairs = vec![Pairs::default(); scene.loads.len()];
-        let _stays = attach(&cable.lab.guarded, scanguard, scene.options, ANOTHER)?;
-        let sides = Sides { cable: &cable, servers: &servers, scene, bare, scanguard };
-        for repetition in 0..scene.times * repetitions {
-            for (load, pairs) in scene.loads.iter().zip(&mut pairs) {
-                let compared = sides.compare(*load, repetition);
-                let (bare, guarded) = compared.with_context(|| format!("{}, {}", load.name(), scene.name))?;
-                pairs.push(bare, guarded);
-            }
-        }
-        for (load, pairs) in scene.loads.iter().zip(&pairs) {
+        let (base, bare) = match scene.flood {
+            Some(_) => ("bare drop of the flood", &drop_flood),
+            None => ("bare pass", &pass),
+        };
+        let receiver = guard(&cable, scanguard, scene.options)?;
+        receiver.goes_first()?;
+        let mut turns = Turns::of(&cable.lab.guarded, bare)?;
+        let flood = scene.flood.map(|flood| Source::trickle(&cable, (flood.frames)(), FLOOD)).transpose()?;
+        for load in scene.loads {
             let name = format!("{}, {}", load.name(), scene.name);
-            rows.push(Row::compared(&name, load.unit(), base, pairs, Judged::Ratio, scene.goal)?);
+            let pairs = compare(&cable, &servers, *load, &mut turns, repetitions);
+            let pairs = pairs.with_context(|| name.clone())?;
+            rows.push(Row::compared(&name, load.unit(), base, &pairs, Judged::Ratio, scene.goal)?);
         }
-        if let Some(source) = source {
-            ensure!(source.sent() > 0, "no flood was sent");
-            source.stop()?;
+        if let Some(flood) = flood {
+            ensure!(flood.sent() > 0, "no flood was sent");
+            flood.stop()?;
         }
     }
     let about = format!(
@@ -182,13 +172,41 @@ pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
          receiving thread on another; that thread goes before the servers, as what a driver has to do goes before \
          processes. *In* is from the outside host to the guarded one, *out* the other way; with new \
          connections each request has a connection of its own, and clients use a port again a second after it was \
-         used. scanguard is attached as it is, without options; another interface is guarded all the while, so that what \
-         was learned stays. A flood has {FLOOD} packets a second, and what it is \
-         compared to is a program that drops exactly the flood. The XMAS flood and the one to closed ports come from one \
-         address each, which is banned before long; where it is not, by `--preset off`, a row of its own says so. In \
-         peace each load is repeated three times as often as anything else here."
+         used. scanguard is attached as it is, without options. While clients go on, a bare program takes its place by turns, \
+         and nothing where frames leave: turns of {} ms, for streams {} ms, until each has had {} s, which is one \
+         repetition. A flood has {FLOOD} packets a second, and what it is compared to is a program that drops exactly the \
+         flood. The XMAS flood \
+         and the one to closed ports come from one address each, which is banned before long; where it is not, by \
+         `--preset off`, a row of its own says so.",
+        Load::PagesIn.turn().as_millis(),
+        Load::StreamIn.turn().as_millis(),
+        EACH.as_secs_f64(),
     );
     Ok(Section { name: NAME, about, rows, notes: Vec::new() })
+}
+
+/// Serves clients while both sides take turns.
+fn compare(
+    cable: &Cable,
+    servers: &Servers,
+    load: Load,
+    turns: &mut Turns<'_>,
+    repetitions: usize,
+) -> Result<Pairs> {
+    let ports = Ports::of(&cable.lab.outside)?;
+    let clients = servers.serve(cable, load)?;
+    turns.take(Side::Guarded)?;
+    thread::sleep(WARM_UP);
+    let mut pairs = Pairs::default();
+    for _ in 0..repetitions {
+        let (bare, guarded) = turns.compare(&clients, load.turn())?;
+        pairs.push(bare, guarded);
+    }
+    drop(clients);
+    if load == Load::ConnectionsIn {
+        ports.check(Ports::of(&cable.lab.outside)?)?;
+    }
+    Ok(pairs)
 }
 
 /// Makes sure that the floods are what they are called: scanguard counts every frame for its cause.
@@ -221,41 +239,4 @@ pub fn check_floods() -> Result<()> {
         }
         Ok(())
     })
-}
-
-/// What is compared in a scene.
-#[derive(Clone, Copy)]
-struct Sides<'a> {
-    cable: &'a Cable,
-    servers: &'a Servers,
-    scene: &'a Scene,
-    bare: &'a Program,
-    scanguard: &'a Path,
-}
-
-impl Sides<'_> {
-    /// A load with the bare program, and at once the same guarded; by turns the one or the other comes first, so that a
-    /// machine that gets slower favours neither.
-    fn compare(self, load: Load, repetition: usize) -> Result<(f64, f64)> {
-        if repetition.is_multiple_of(2) {
-            let bare = self.bare(load)?;
-            Ok((bare, self.guarded(load)?))
-        } else {
-            let guarded = self.guarded(load)?;
-            Ok((self.bare(load)?, guarded))
-        }
-    }
-
-    fn bare(self, load: Load) -> Result<f64> {
-        self.serve(load, &self.cable.receive_by(self.bare)?)
-    }
-
-    fn guarded(self, load: Load) -> Result<f64> {
-        self.serve(load, &guard(self.cable, self.scanguard, self.scene.options)?)
-    }
-
-    fn serve<T>(self, load: Load, receiver: &Receiver<T>) -> Result<f64> {
-        receiver.goes_first()?;
-        self.servers.serve(self.cable, load)
-    }
 }

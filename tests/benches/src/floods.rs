@@ -129,15 +129,13 @@ pub(crate) const EACH_BY_ITSELF: &[&str] = &["--preset", "off", "--closed-ports"
 
 /// scanguard, attached with these options to the end of the cable. It goes when this is dropped.
 pub(crate) fn guard(cable: &Cable, scanguard: &Path, options: &[&str]) -> Result<Receiver<Undo>> {
-    let options = [&["--mode", "native"], options].concat();
-    cable.receive(|| attach(&cable.lab.guarded, scanguard, &options, INTERFACE))
-}
-
-/// The same to any interface of a host.
-pub(crate) fn attach(host: &Host, scanguard: &Path, options: &[&str], interface: &str) -> Result<Undo> {
-    host.run(scanguard, ["attach"].into_iter().chain(options.iter().copied()).chain([interface]))?;
-    let undo = [scanguard.to_string_lossy().as_ref(), "detach", interface].map(str::to_owned);
-    Ok(Undo { host: host.clone(), lines: vec![undo.to_vec()], merges: false })
+    let host = &cable.lab.guarded;
+    let words = [&["attach", INTERFACE, "--mode", "native"], options].concat();
+    let undo = [scanguard.to_string_lossy().as_ref(), "detach", INTERFACE].map(str::to_owned);
+    cable.receive(|| {
+        host.run(scanguard, words)?;
+        Ok(Undo { host: host.clone(), lines: vec![undo.to_vec()], merges: false })
+    })
 }
 
 /// What was compared to, as it names itself.

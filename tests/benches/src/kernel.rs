@@ -2,6 +2,8 @@
 //!
 //! aya loads programs from object files only, and rounds what a run took to whole nanoseconds.
 
+pub mod link;
+
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -9,8 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use aya_obj::generated::{
-    BPF_F_TEST_XDP_LIVE_FRAMES, bpf_attach_type, bpf_attr, bpf_attr__bindgen_ty_14__bindgen_ty_1,
-    bpf_attr__bindgen_ty_14__bindgen_ty_2, bpf_cmd, bpf_map_type, bpf_prog_info, bpf_prog_type,
+    BPF_F_TEST_XDP_LIVE_FRAMES, bpf_attach_type, bpf_attr, bpf_cmd, bpf_map_type, bpf_prog_info, bpf_prog_type,
 };
 use nix::libc;
 use nix::time::{ClockId, clock_gettime};
@@ -59,25 +60,6 @@ impl Program {
             format!("loading a bare program; the verifier says {:?}", said.trim_end_matches('\0'))
         })?;
         Ok(Program(fd))
-    }
-
-    /// Attaches it to an interface of the calling thread's network namespace, in native mode, as long as the returned
-    /// descriptor is open.
-    ///
-    /// # Errors
-    ///
-    /// Fails where there is another XDP program.
-    pub fn attach(&self, interface: u32) -> Result<OwnedFd> {
-        const NATIVE: u32 = 1 << 2; // XDP_FLAGS_DRV_MODE of linux/if_link.h
-        let mut attr = empty_attr();
-        // SAFETY: all fields of the union are integers.
-        let link = unsafe { &mut attr.link_create };
-        link.__bindgen_anon_1 = bpf_attr__bindgen_ty_14__bindgen_ty_1 { prog_fd: number(self.as_fd()) };
-        link.__bindgen_anon_2 = bpf_attr__bindgen_ty_14__bindgen_ty_2 { target_ifindex: interface };
-        link.attach_type = bpf_attach_type::BPF_XDP as u32;
-        link.flags = NATIVE;
-        // SAFETY: the call takes no pointers.
-        unsafe { call(bpf_cmd::BPF_LINK_CREATE, &mut attr) }.context("attaching a bare program")
     }
 }
 

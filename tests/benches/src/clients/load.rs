@@ -1,15 +1,19 @@
 //! Real servers, and clients that take as much as they get.
 
+use std::cell::Cell;
 use std::env;
 use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::net::Ipv4Addr;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use scanguard_harness::{GUARDED_V4, Host, OUTSIDE_V4, Process};
-use serde_json::Value;
 
-use super::ports::{self, Ports};
+use super::ports;
 use crate::cable::Cable;
 use crate::machine::{RECEIVER, SENDER};
 use crate::row::Unit;
@@ -43,6 +47,16 @@ impl Load {
         }
     }
 
+    /// How long a turn lasts while it goes on. What else happens on a machine changes within seconds, and both sides are
+    /// to have the same of it; but where segments are lost at the end of what was sent, a stream stands still for 200 ms
+    /// (`TCP_RTO_MIN`), which is to be charged to who lost them.
+    pub(super) fn turn(self) -> Duration {
+        match self {
+            Load::StreamIn | Load::StreamOut => Duration::from_millis(250),
+            Load::PagesIn | Load::ConnectionsIn | Load::PagesOut => Duration::from_millis(50),
+        }
+    }
+
     pub(super) fn unit(self) -> Unit {
         match self {
             Load::StreamIn | Load::StreamOut => Unit::Bits,
@@ -51,11 +65,11 @@ impl Load {
     }
 }
 
-/// iperf3 on the guarded host, and nginx on both.
+/// An nginx on each host.
 #[derive(Debug)]
 pub(super) struct Servers {
-    _processes: Vec<Process>,
-    _folders: [Folder; 2],
+    inner: Nginx,
+    outer: Nginx,
 }
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -65,39 +79,70 @@ impl Servers {
     pub(super) fn start(cable: &Cable) -> Result<Servers> {
         let (guarded, outside) = (&cable.lab.guarded, &cable.lab.outside);
         ports::use_again(outside)?;
-        let folders = [Folder::make("guarded")?, Folder::make("outside")?];
-        let [inner, outer] = &folders;
-        let processes = vec![
-            start(guarded, RECEIVER, "iperf3 --server --forceflush")?,
-            start(guarded, RECEIVER, &inner.nginx())?,
-            start(outside, SENDER, &outer.nginx())?,
-        ];
-        if let [iperf, ..] = processes.as_slice() {
-            iperf.wait_for_stdout("Server listening", LIMIT)?;
-        }
+        let servers = Servers {
+            inner: Nginx::start(guarded, RECEIVER, "guarded")?,
+            outer: Nginx::start(outside, SENDER, "outside")?,
+        };
         let answers =
             "--silent --show-error --retry 50 --retry-connrefused --retry-delay 0 --output /dev/null";
         for (client, server) in [(outside, GUARDED_V4), (guarded, OUTSIDE_V4)] {
             client.run("curl", format!("{answers} http://{server}/").split(' '))?;
         }
-        Ok(Servers { _processes: processes, _folders: folders })
+        Ok(servers)
     }
 
-    /// Lets clients take for a second what they get: bits or requests a second.
-    pub(super) fn serve(&self, cable: &Cable, load: Load) -> Result<f64> {
+    /// Lets clients take what they get, until what is returned is dropped.
+    pub(super) fn serve<'a>(&'a self, cable: &'a Cable, load: Load) -> Result<Clients<'a>> {
         let (guarded, outside) = (&cable.lab.guarded, &cable.lab.outside);
         match load {
-            Load::StreamIn => stream(outside, ""),
-            Load::StreamOut => stream(outside, " --reverse"),
-            Load::PagesIn => pages(outside, SENDER, GUARDED_V4.to_string(), &[]),
+            Load::StreamIn => stream(cable, Receiving::Server, ""),
+            Load::StreamOut => stream(cable, Receiving::Client, " --reverse"),
+            Load::PagesIn => pages(outside, SENDER, GUARDED_V4, &[], &self.inner),
             Load::ConnectionsIn => {
-                let before = Ports::of(outside)?;
-                let rate =
-                    pages(outside, SENDER, GUARDED_V4.to_string(), &["--header", "Connection: close"])?;
-                before.check(Ports::of(outside)?)?;
-                Ok(rate)
+                pages(outside, SENDER, GUARDED_V4, &["--header", "Connection: close"], &self.inner)
             }
-            Load::PagesOut => pages(guarded, RECEIVER, OUTSIDE_V4.to_string(), &[]),
+            Load::PagesOut => pages(guarded, RECEIVER, OUTSIDE_V4, &[], &self.outer),
+        }
+    }
+}
+
+/// Clients that are being served.
+#[derive(Debug)]
+pub(super) struct Clients<'a> {
+    got: Got<'a>,
+    _processes: Vec<Process>,
+}
+
+/// Where it is counted what clients got.
+#[derive(Debug)]
+enum Got<'a> {
+    /// By the kernel: the bytes that this process has read.
+    Read(u32),
+    /// By the server: the requests that it has answered.
+    Answered(&'a Nginx),
+}
+
+impl Clients<'_> {
+    /// What clients get during a span of time: bits or requests a second.
+    pub(super) fn rate(&self, span: Duration) -> Result<f64> {
+        let (before, start) = (self.got()?, Instant::now());
+        thread::sleep(span);
+        let (after, end) = (self.got()?, Instant::now());
+        #[expect(clippy::cast_precision_loss, reason = "below 2⁵³")]
+        let got = (after - before) as f64;
+        Ok(got / (end - start).as_secs_f64())
+    }
+
+    /// How much they have got so far.
+    fn got(&self) -> Result<u64> {
+        match self.got {
+            Got::Read(process) => {
+                let file = format!("/proc/{process}/io");
+                let text = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
+                let bytes = text.lines().find_map(|line| line.strip_prefix("rchar: "));
+                Ok(8 * bytes.context("no bytes are counted")?.parse::<u64>()?)
+            }
+            Got::Answered(server) => server.answered(),
         }
     }
 }
@@ -106,24 +151,86 @@ fn start(host: &Host, processor: usize, line: &str) -> Result<Process> {
     host.spawn("taskset", format!("--cpu-list {processor} {line}").split(' '))
 }
 
-fn stream(client: &Host, direction: &str) -> Result<f64> {
-    let line = format!("--client {GUARDED_V4} --time 1 --json{direction}");
-    let words = format!("--cpu-list {SENDER} iperf3 {line}");
-    let said = client.run("taskset", words.split(' '))?;
-    let said: Value = serde_json::from_str(&said).context("reading what iperf3 says")?;
-    let bits = said.pointer("/end/sum_received/bits_per_second").and_then(Value::as_f64);
-    bits.context("iperf3 does not say how much it received")
+/// Who receives a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Receiving {
+    Server,
+    Client,
 }
 
-fn pages(client: &Host, processor: usize, server: String, words: &[&str]) -> Result<f64> {
-    let line =
-        format!("--cpu-list {processor} wrk --threads 1 --connections 16 --duration 1s http://{server}/");
-    let said = client.run("taskset", line.split(' ').chain(words.iter().copied()))?;
-    let rate = said.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
-    Ok(rate.with_context(|| format!("wrk says {said:?}"))?.trim().parse()?)
+/// iperf3 on both hosts.
+fn stream<'a>(cable: &Cable, receiving: Receiving, direction: &str) -> Result<Clients<'a>> {
+    const FOR_EVER: u32 = 0;
+    let server = start(&cable.lab.guarded, RECEIVER, "iperf3 --server --one-off --forceflush")?;
+    server.wait_for_stdout("Server listening", LIMIT)?;
+    let line = format!("iperf3 --client {GUARDED_V4} --time {FOR_EVER}{direction}");
+    let client = start(&cable.lab.outside, SENDER, &line)?;
+    server.wait_for_stdout("Accepted connection", LIMIT)?;
+    let got = Got::Read(match receiving {
+        Receiving::Server => server.pid(),
+        Receiving::Client => client.pid(),
+    });
+    Ok(Clients { _processes: vec![client, server], got })
 }
 
-/// What an nginx needs in the file system; it goes when this is dropped.
+/// wrk, which asks an nginx.
+fn pages<'a>(
+    client: &Host,
+    processor: usize,
+    address: Ipv4Addr,
+    words: &[&str],
+    server: &'a Nginx,
+) -> Result<Clients<'a>> {
+    /// wrk wants to know; it is ended before.
+    const LONG: &str = "1h";
+    let line = format!("--cpu-list {processor} wrk --threads 1 --connections 16 --duration {LONG} http://{address}/");
+    let client = client.spawn("taskset", line.split(' ').chain(words.iter().copied()))?;
+    Ok(Clients { _processes: vec![client], got: Got::Answered(server) })
+}
+
+/// An nginx, and what it needs in the file system.
+#[derive(Debug)]
+struct Nginx {
+    _process: Process,
+    folder: Folder,
+    /// How often it was asked how much it has answered: it counts those questions as well.
+    asked: Cell<u64>,
+}
+
+impl Nginx {
+    fn start(host: &Host, processor: usize, name: &str) -> Result<Nginx> {
+        let folder = Folder::make(name)?;
+        let path = folder.0.display();
+        let process = start(host, processor, &format!("nginx -p {path} -c {path}/nginx.conf -e stderr"))?;
+        Ok(Nginx { _process: process, folder, asked: Cell::new(0) })
+    }
+
+    /// How many requests it has answered.
+    fn answered(&self) -> Result<u64> {
+        let said = self.ask().context("asking nginx how much it has answered")?;
+        self.asked.set(self.asked.get() + 1);
+        Ok(requests(&said)? - self.asked.get())
+    }
+
+    fn ask(&self) -> io::Result<String> {
+        let mut stream = UnixStream::connect(self.folder.status())?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+        let mut said = String::new();
+        stream.read_to_string(&mut said)?;
+        Ok(said)
+    }
+}
+
+/// The number of requests in a page of the module `ngx_http_stub_status_module`.
+fn requests(page: &str) -> Result<u64> {
+    let mut lines = page.lines().skip_while(|line| *line != "server accepts handled requests");
+    let numbers = lines.nth(1).with_context(|| format!("nginx says {page:?}"))?;
+    let requests = numbers.split_whitespace().nth(2).with_context(|| format!("nginx says {numbers:?}"))?;
+    Ok(requests.parse()?)
+}
+
+/// It goes when this is dropped.
 #[derive(Debug)]
 struct Folder(PathBuf);
 
@@ -136,9 +243,9 @@ impl Folder {
         Ok(folder)
     }
 
-    fn nginx(&self) -> String {
-        let path = self.0.display();
-        format!("nginx -p {path} -c {path}/nginx.conf -e stderr")
+    /// The socket at which an nginx tells how much it has answered.
+    fn status(&self) -> PathBuf {
+        self.0.join("status")
     }
 }
 
@@ -156,6 +263,19 @@ fn configuration(folder: &Path) -> String {
     format!(
         "daemon off; master_process off; pid {folder}/pid; error_log stderr crit; events {{ }}\n\
          http {{ access_log off; keepalive_requests 1000000000; {temporary}\n\
-         server {{ listen 80; location / {{ return 200 hello; }} }} }}\n"
+         server {{ listen 80; location / {{ return 200 hello; }} }}\n\
+         server {{ listen unix:{folder}/status; location / {{ stub_status; }} }} }}\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::requests;
+
+    #[test]
+    fn requests_are_the_third_number() {
+        let page = "HTTP/1.1 200 OK\r\n\r\nActive connections: 1 \nserver accepts handled requests\n 7 8 9 \n                    Reading: 0 Writing: 1 Waiting: 0 \n";
+        assert_eq!(requests(page).expect("a number"), 9);
+        assert!(requests("HTTP/1.1 404 Not Found\r\n\r\n").is_err());
+    }
 }
