@@ -4,32 +4,27 @@
 //! above this one. The refusal that leaves does: it is proof, whoever made it. So the second door writes down which
 //! port was refused, and the first drops what else comes for it, for a while.
 
+use crate::dated::Dated;
 use crate::time::Seconds;
 
 /// How long a refusal is believed, in seconds: a service that starts behind a redirection is reached after so long at
 /// the latest, which is when a client's third try comes (RFC 6298 §2.1: after 1, 3 and 7 seconds).
 pub const BELIEVED_FOR: u32 = 6;
 
-/// One place of the table: which port, by part of its spread, and when; free where it is zero.
+/// One place of the table: which port, and when it was refused.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Refused(u64);
-
-const _: () = assert!(size_of::<Refused>() == 8);
-
-/// The bits that hold the time; those of the spread that have chosen the place are among them.
-const TIME: u64 = (1 << 24) - 1;
+pub struct Refused(Dated);
 
 impl Refused {
     /// A port with this spread, refused now.
     pub fn at(spread: u64, now: Seconds) -> Refused {
-        Refused(spread & !TIME | u64::from(now.0) & TIME)
+        Refused(Dated::at(spread, now))
     }
 
     /// Whether it is this port, and was refused lately.
     pub fn lately(self, spread: u64, now: Seconds) -> bool {
-        let passed = u64::from(now.0).wrapping_sub(self.0) & TIME;
-        self != Refused::default() && self.0 & !TIME == spread & !TIME && passed < u64::from(BELIEVED_FOR)
+        self.0.age(spread, now).is_some_and(|age| age < u64::from(BELIEVED_FOR))
     }
 }
 
@@ -41,13 +36,10 @@ mod tests {
 
     #[test]
     fn a_refusal_is_believed_for_a_while_and_of_one_port() {
-        for start in [1, 100, (1 << 24) - 2, 1 << 24] {
-            let refused = Refused::at(ONE, Seconds(start));
-            assert!(refused.lately(ONE, Seconds(start)));
-            assert!(refused.lately(ONE, Seconds(start + BELIEVED_FOR - 1)));
-            assert!(!refused.lately(ONE, Seconds(start + BELIEVED_FOR)));
-            assert!(!refused.lately(ONE + (1 << 24), Seconds(start)));
-        }
-        assert!(!Refused::default().lately(0, Seconds(0)));
+        let refused = Refused::at(ONE, Seconds(7));
+        assert!(refused.lately(ONE, Seconds(7)));
+        assert!(refused.lately(ONE, Seconds(7 + BELIEVED_FOR - 1)));
+        assert!(!refused.lately(ONE, Seconds(7 + BELIEVED_FOR)));
+        assert!(!refused.lately(ONE + (1 << 24), Seconds(7)));
     }
 }

@@ -44,6 +44,7 @@ pub mod recent;
 
 pub mod closed;
 
+pub mod dated;
 pub mod decide;
 
 pub mod mark;

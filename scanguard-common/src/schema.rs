@@ -7,7 +7,7 @@ use crate::time::{Nanos, Seconds};
 
 /// The number of this contract: raised whenever a map's key, value, size or meaning changes. It is kept with
 /// the pins, and a controller of another number touches nothing.
-pub const SCHEMA: u32 = 6;
+pub const SCHEMA: u32 = 7;
 
 /// How many interfaces can be guarded at once.
 pub const MAX_INTERFACES: u32 = 64;
@@ -70,6 +70,9 @@ pub const MAX_STRAY_SOURCES: u32 = 16_384;
 
 /// How many flows are remembered in which this side has spoken.
 pub const MAX_FLOWS: u32 = 65_536;
+
+/// How many flows of this host's own sockets are remembered in which it has spoken, but for those that share a place.
+pub const OWN_FLOW_PLACES: u32 = 262_144;
 
 /// How many flows each processor knows to have been remembered just now.
 pub const FLOW_CACHE_SLOTS: u32 = 4_096;

@@ -3,12 +3,13 @@
 //! The socket table forgets a connection when it is closed, and never knew those of guests behind this host.
 //! What went out tells of both: whoever answers something that this side said is no scanner.
 
-use crate::key::Address;
+use crate::dated::Dated;
+use crate::key::{Address, spread_port};
 use crate::parse::Packet;
 use crate::parse::network::{Family, IpProtocol};
 use crate::parse::transport::{Port, Ports};
 use crate::schema::PORTS;
-use crate::time::Nanos;
+use crate::time::{Nanos, Seconds};
 
 /// One conversation, as the outside names it: the same for what comes in and for what goes out.
 #[repr(C)]
@@ -47,6 +48,18 @@ impl Flow {
         Flow::new((packet.destination, destination), (packet.source, source), packet.transport.protocol)
     }
 
+    /// Spreads it over 64 bits, as all keys are: see [`spread`](crate::key::spread).
+    pub fn spread(&self, seed: u64) -> u64 {
+        let [protocol, ..] = self.protocol.to_le_bytes();
+        let local = spread_port(self.local, protocol, self.local_port, seed);
+        spread_port(self.remote, protocol, self.remote_port, local)
+    }
+
+    /// The outside of it.
+    pub fn remote(&self) -> (Address, Port) {
+        (self.remote, Port(self.remote_port))
+    }
+
     /// This side of it.
     pub fn local(&self) -> (Address, Port) {
         (self.local, Port(self.local_port))
@@ -65,6 +78,27 @@ impl Flow {
 pub struct Spoken(u64);
 
 const _: () = assert!(size_of::<Spoken>() == 8);
+
+/// One place of the table of this host's own connections: in which of them it spoke, and when.
+///
+/// As long as there is a socket, the kernel knows it. What follows its end comes within minutes, and nothing is lost where
+/// one pushes the other out: so these need no table that finds who was silent longest, which takes some microseconds for
+/// each new connection.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnSpoken(Dated);
+
+impl OwnSpoken {
+    /// In the flow of this spread, just now.
+    pub fn at(spread: u64, now: Seconds) -> OwnSpoken {
+        OwnSpoken(Dated::at(spread, now))
+    }
+
+    /// Whether it was in this flow, and an answer may still be expected.
+    pub fn counts(self, spread: u64, now: Seconds) -> bool {
+        self.0.age(spread, now).is_some_and(|age| age < Spoken::TCP_LASTS / Nanos::SECOND)
+    }
+}
 
 impl Spoken {
     /// How long a TCP connection, or an SCTP association, may be idle before it counts as forgotten (RFC 5382 §5, REQ-5).
@@ -157,6 +191,18 @@ mod tests {
             let end = Nanos(7).after(minutes * 60 * Nanos::SECOND);
             assert!(spoken.counts(protocol, Nanos(end.0 - 1)));
             assert!(!spoken.counts(protocol, end));
+        }
+    }
+
+    #[test]
+    fn what_was_said_in_a_connection_of_this_hosts_own_counts_as_long_and_in_no_other() {
+        let (remote, local) = (Address::v4([192, 0, 2, 1]), Address::v4([192, 0, 2, 2]));
+        let flow = |from, to| Flow::new((remote, Port(from)), (local, Port(to)), IpProtocol::TCP).spread(1);
+        let spoken = OwnSpoken::at(flow(1024, 80), Seconds(7));
+        assert!(spoken.counts(flow(1024, 80), Seconds(7 + 124 * 60 - 1)));
+        assert!(!spoken.counts(flow(1024, 80), Seconds(7 + 124 * 60)));
+        for another in [flow(1025, 80), flow(1024, 81), flow(80, 1024)] {
+            assert!(!spoken.counts(another, Seconds(7)));
         }
     }
 

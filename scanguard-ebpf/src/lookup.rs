@@ -22,6 +22,7 @@ use scanguard_common::time::Nanos;
 use crate::frame::PacketMemory;
 use crate::{maps, report};
 
+pub(crate) use asked::is_of_own_socket;
 pub(crate) use memory::{allows, ban, hint_at, is_hinted_at, may_be_refused};
 
 /// The kernel, as the engine asks it about one frame that comes in, whose packet lies aside.

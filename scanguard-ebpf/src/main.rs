@@ -114,7 +114,7 @@ fn scanguard_out(ctx: TcContext) -> i32 {
     let Ok(packet) = understand::outgoing(&ctx, &frame) else { return act::GO_ON };
     match leaving(packet) {
         Leaving::Speech => {
-            if remember::speech(packet) {
+            if remember::speech(&ctx, packet) {
                 packet.turn_round();
                 consequences::of_outgoing(&ctx, Some(Kind::Answered), &Reason::of(act::LEAVES));
             }

@@ -22,10 +22,10 @@ use scanguard_common::recent::Recent;
 use scanguard_common::schema::{
     AT_ONCE, BALLOTS as BALLOT_PLACES, DOOR_PLACES, EVENT_GATES as GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS,
     Interface, Listed, MAX_BANS, MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_NETWORK_BANS, MAX_NETWORKS,
-    MAX_PREFIXES, MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES, MAX_TARGETS, MAX_TRAILS, PEER_PLACES, PORTS,
+    MAX_PREFIXES, MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES, MAX_TARGETS, MAX_TRAILS, OWN_FLOW_PLACES, PEER_PLACES, PORTS,
     RECENT_PLACES, REFUSED_PLACES, Rules, Several, TRACE_PLACES,
 };
-use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
+use scanguard_common::speech::{Flow, Listened, Listener, OwnSpoken, Spoken};
 use scanguard_common::stray::Budget;
 
 /// A large table that each processor has for itself: see [`AT_ONCE`].
@@ -162,10 +162,15 @@ pub(crate) static STRAYS_OF_ALL: PerCpuArray<Budget> = PerCpuArray::with_max_ent
 #[map]
 pub(crate) static RESETS: LruHashMap<AddressKey, Budget> = LruHashMap::with_max_entries(MAX_STRAY_SOURCES, 0);
 
-/// Flows in which this side has spoken → when last; those that were silent longest are forgotten. Written by the
+/// All other flows in which this side has spoken → when last; those that were silent longest are forgotten. Written by the
 /// programs at the second door.
 #[map]
 pub(crate) static FLOWS: LruHashMap<Flow, Spoken> = LruHashMap::with_max_entries(MAX_FLOWS, 0);
+
+/// Connections of this host's own sockets in which it has spoken: place by hash of the flow → the rest of the hash and the
+/// time. Written by the programs at the second door.
+#[map]
+pub(crate) static OWN_FLOWS: Array<OwnSpoken> = Array::with_max_entries(OWN_FLOW_PLACES, 0);
 
 /// Which flows were remembered just now: slot by hash of the flow → the rest of the hash and the time, on each
 /// processor. Written by the programs at the second door.

@@ -47,6 +47,9 @@ impl Then for Outgoing {
 
     #[inline(always)] // see `glance`
     fn then(&self, glance: &Glance) -> Option<&'static mut Recent> {
+        if !glance.sort()?.keeps(act::LEAVES) {
+            return None; // to look where nobody looked lately is a cache miss
+        }
         recall(glance, now())
     }
 }

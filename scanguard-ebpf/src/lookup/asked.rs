@@ -1,9 +1,9 @@
-//! The engine's questions about the packet that came in, and lies aside, as global functions: see [`aside`].
+//! The engine's questions about the packet that lies aside, as global functions: see [`aside`].
 
 use core::hint::black_box;
 
-use aya_ebpf::bindings::xdp_md;
-use aya_ebpf::programs::XdpContext;
+use aya_ebpf::bindings::{__sk_buff, xdp_md};
+use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::cause::Cause;
 use scanguard_common::decide::{self, Mercy, Suspicion};
 use scanguard_common::flow::Socket;
@@ -78,6 +78,11 @@ pub(super) fn has_spoken() -> bool {
     scanguard_spoken() != 0
 }
 
+/// Whether a packet that leaves belongs to a TCP socket of this host, or to one that listens.
+pub(crate) fn is_of_own_socket(ctx: &TcContext) -> bool {
+    scanguard_own(ctx.skb.skb) != 0
+}
+
 /// Spends on it, if it is a segment of no connection.
 pub(super) fn spend_on_stray() -> bool {
     scanguard_stray() != 0
@@ -98,6 +103,13 @@ extern "C" fn scanguard_socket(ctx: *mut xdp_md) -> u32 {
         Socket::Listening => LISTENING,
         Socket::Absent => ABSENT,
     }
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn scanguard_own(ctx: *mut __sk_buff) -> u32 {
+    let Some(packet) = aside::get(Door::Out) else { return 0 };
+    socket::is_from_one(&TcContext::new(ctx), packet).into()
 }
 
 const BANNED: u32 = 1;

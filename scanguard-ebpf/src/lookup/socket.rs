@@ -2,17 +2,18 @@
 
 use core::ffi::c_void;
 
-use aya_ebpf::EbpfContext as _;
+use aya_ebpf::EbpfContext;
 use aya_ebpf::bindings::{
     BPF_F_CURRENT_NETNS, bpf_sock, bpf_sock_tuple, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1 as Ipv4Tuple,
     bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2 as Ipv6Tuple,
 };
 use aya_ebpf::helpers::{bpf_sk_lookup_udp, bpf_sk_release, bpf_skc_lookup_tcp, bpf_tcp_check_syncookie};
-use aya_ebpf::programs::XdpContext;
+use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::flow::Socket;
 use scanguard_common::parse::Packet;
 use scanguard_common::parse::network::{Family, IpProtocol};
 use scanguard_common::parse::transport::Transport;
+use scanguard_common::speech::Flow;
 
 use super::size;
 
@@ -33,7 +34,7 @@ pub(super) fn find(ctx: &XdpContext, packet: &Packet) -> Socket {
 /// `bpf_skc_lookup_tcp` and not `bpf_sk_lookup_tcp`: the latter replaces a connection request by its
 /// listener, and so makes the ACK that completes a handshake look like a stray.
 fn find_tcp(ctx: &XdpContext, packet: &Packet) -> Socket {
-    let sock = look_up_either(ctx, packet, bpf_skc_lookup_tcp);
+    let sock = look_up_either(ctx, packet.family, &Flow::of_incoming(packet), bpf_skc_lookup_tcp);
     if sock.is_null() {
         return Socket::Absent;
     }
@@ -54,7 +55,7 @@ fn find_tcp(ctx: &XdpContext, packet: &Packet) -> Socket {
 /// A datagram finds a socket that is connected to its sender, which has the state of an established connection, or one
 /// that is bound only.
 fn find_udp(ctx: &XdpContext, packet: &Packet) -> Socket {
-    let sock = look_up_either(ctx, packet, bpf_sk_lookup_udp);
+    let sock = look_up_either(ctx, packet.family, &Flow::of_incoming(packet), bpf_sk_lookup_udp);
     if sock.is_null() {
         return Socket::Absent;
     }
@@ -66,20 +67,36 @@ fn find_udp(ctx: &XdpContext, packet: &Packet) -> Socket {
     found
 }
 
+/// Whether a segment that leaves is from a socket of this host: a connection, or one that listens and has not written down
+/// whom it answers (RFC 4987 §3.6). What a guest behind this host says is from none.
+pub(super) fn is_from_one(ctx: &TcContext, packet: &Packet) -> bool {
+    if packet.transport.protocol != IpProtocol::TCP {
+        return false;
+    }
+    let sock = look_up_either(ctx, packet.family, &Flow::of_outgoing(packet), bpf_skc_lookup_tcp);
+    if sock.is_null() {
+        return false;
+    }
+    // SAFETY: the reference that the look-up gave us, released once.
+    unsafe { bpf_sk_release(sock.cast()) };
+    true
+}
+
 /// One of the kernel's helpers that look a socket up: context, tuple, its size, network namespace, flags.
 type LookUp = unsafe fn(*mut c_void, *mut bpf_sock_tuple, u32, u64, u64) -> *mut bpf_sock;
 
 /// Names the flow as the helper wants it, seen from this host: the sender is the remote side.
-fn look_up_either(ctx: &XdpContext, packet: &Packet, helper: LookUp) -> *mut bpf_sock {
-    let sport = packet.transport.ports.source.0.to_be();
-    let dport = packet.transport.ports.destination.0.to_be();
-    match packet.family {
+#[inline(always)] // one frame on the BPF stack less
+fn look_up_either<C: EbpfContext>(ctx: &C, family: Family, flow: &Flow, helper: LookUp) -> *mut bpf_sock {
+    let ((remote, sport), (local, dport)) = (flow.remote(), flow.local());
+    let (sport, dport) = (sport.0.to_be(), dport.0.to_be());
+    match family {
         Family::V4 => {
-            let ([.., saddr], [.., daddr]) = (packet.source.words(), packet.destination.words());
+            let ([.., saddr], [.., daddr]) = (remote.words(), local.words());
             look_up(ctx, Ipv4Tuple { saddr, daddr, sport, dport }, helper)
         }
         Family::V6 => {
-            let (saddr, daddr) = (packet.source.words(), packet.destination.words());
+            let (saddr, daddr) = (remote.words(), local.words());
             look_up(ctx, Ipv6Tuple { saddr, daddr, sport, dport }, helper)
         }
     }
@@ -88,7 +105,7 @@ fn look_up_either(ctx: &XdpContext, packet: &Packet, helper: LookUp) -> *mut bpf
 /// Asks with a tuple of one family, by whose size the helper knows the family.
 ///
 /// Not with the union of both: what the shorter one leaves uninitialised the verifier refuses to see copied.
-fn look_up<Tuple>(ctx: &XdpContext, mut tuple: Tuple, helper: LookUp) -> *mut bpf_sock {
+fn look_up<C: EbpfContext, Tuple>(ctx: &C, mut tuple: Tuple, helper: LookUp) -> *mut bpf_sock {
     // SAFETY: `tuple` is initialised, and its size is told.
     unsafe { helper(ctx.as_ptr(), (&raw mut tuple).cast(), size::<Tuple>(), THIS_NAMESPACE, 0) }
 }

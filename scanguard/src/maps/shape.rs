@@ -19,10 +19,10 @@ use scanguard_common::recent::Recent;
 use scanguard_common::schema::{
     AT_ONCE, BALLOTS, DOOR_PLACES, EVENT_GATES, EVENT_RING_BYTES, FLOW_CACHE_SLOTS, Interface, Listed,
     MAX_BANS, MAX_FLOWS, MAX_INCIDENTS, MAX_INTERFACES, MAX_NETWORK_BANS, MAX_NETWORKS, MAX_PREFIXES,
-    MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES, MAX_TARGETS, MAX_TRAILS, PEER_PLACES, PORTS, RECENT_PLACES,
+    MAX_SOURCES, MAX_SPARED, MAX_STRAY_SOURCES, MAX_TARGETS, MAX_TRAILS, OWN_FLOW_PLACES, PEER_PLACES, PORTS, RECENT_PLACES,
     REFUSED_PLACES, Rules, Several, TRACE_PLACES,
 };
-use scanguard_common::speech::{Flow, Listened, Listener, Spoken};
+use scanguard_common::speech::{Flow, Listened, Listener, OwnSpoken, Spoken};
 use scanguard_common::stray::Budget;
 
 use super::{
@@ -64,7 +64,7 @@ const fn by_address<V>(name: &'static str, kind: MapType, entries: u32) -> Shape
     shape(name, kind, (ADDRESS, size_of::<V>()), entries)
 }
 
-const SHAPES: [Shape; 35] = [
+const SHAPES: [Shape; 36] = [
     array::<u32>(SCHEMA, 1),
     array::<Rules>(RULES, 1),
     array::<u32>(EDITION, 1),
@@ -78,6 +78,7 @@ const SHAPES: [Shape; 35] = [
     per_processor::<Budget>("STRAYS_OF_ALL", 1),
     by_address::<Budget>("RESETS", MapType::LruHash, MAX_STRAY_SOURCES),
     shape("FLOWS", MapType::LruHash, (size_of::<Flow>(), size_of::<Spoken>()), MAX_FLOWS),
+    array::<OwnSpoken>("OWN_FLOWS", OWN_FLOW_PLACES),
     own_table::<u64>("FLOW_CACHE", FLOW_CACHE_SLOTS),
     per_processor::<Recent>("RECENT", RECENT_PLACES),
     array::<Left>("TRACES", TRACE_PLACES),
