@@ -72,7 +72,7 @@ pub const MAX_STRAY_SOURCES: u32 = 16_384;
 pub const MAX_FLOWS: u32 = 65_536;
 
 /// How many flows of this host's own sockets are remembered in which it has spoken, but for those that share a place.
-pub const OWN_FLOW_PLACES: u32 = 262_144;
+pub const OWN_FLOW_PLACES: u32 = 131_072;
 
 /// How many flows each processor knows to have been remembered just now.
 pub const FLOW_CACHE_SLOTS: u32 = 4_096;

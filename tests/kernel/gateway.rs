@@ -121,6 +121,25 @@ fn a_gateway_judges_what_it_forwards() -> Result<()> {
     Ok(())
 }
 
+/// So many connections of the gateway itself as somebody likes to make push no guest's flow out of memory.
+#[test]
+fn a_gateways_own_connections_take_no_room_from_those_of_its_guests() -> Result<()> {
+    const MANY: usize = 20;
+    let lab = Lab::new()?;
+    let guest = guest_behind(&lab.guarded)?;
+    let _services = [Service::echo(&lab.outside, 7)?, Service::echo(&lab.guarded, 7)?];
+    let _guard = Guard::attached(&lab.guarded)?;
+    for _ in 0..MANY {
+        Conversation::open(&lab.outside, (GUARDED_V4, 7))?.exchange("asked by others")?;
+        Conversation::open(&lab.guarded, (OUTSIDE_V4, 7))?.exchange("asked by the gateway")?;
+    }
+    let flows = || Ledger::of(&lab.guarded).flows();
+    ensure!(flows()? == 0, "{} flows are remembered as those of guests", flows()?);
+    Conversation::open(&guest, (OUTSIDE_V4, 7))?.exchange("asked by the guest")?;
+    ensure!(flows()? == 1, "{} flows are remembered as those of guests", flows()?);
+    Ok(())
+}
+
 /// A host that reaches the world, and is reached, through this one and its address.
 fn guest_behind(gateway: &Host) -> Result<Host> {
     let guest = Host::new("guest")?;

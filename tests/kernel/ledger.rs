@@ -67,6 +67,12 @@ impl<'a> Ledger<'a> {
         self.found("BANNED", source)
     }
 
+    /// How many flows are remembered that are not of this host's own sockets.
+    pub(crate) fn flows(&self) -> Result<usize> {
+        let flows: HashMap<MapData, [u32; 10], u64> = self.open("FLOWS")?;
+        Ok(flows.keys().count())
+    }
+
     /// Waits for the ban of a source.
     pub(crate) fn ban_comes(&self, source: IpAddr) -> Result<Ban> {
         let deadline = Instant::now() + PATIENCE;

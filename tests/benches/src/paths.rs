@@ -197,7 +197,7 @@ impl<'a> Bench<'a> {
     fn compare_speech(&mut self, path: &mut Path, runs: u32) -> Result<(f64, f64)> {
         let bare = time(self.unspecified.as_fd(), &path.frame(), FLOOR * runs, TC_UNSPEC)?;
         let nanos = time(self.egress, &path.frame(), runs, TC_UNSPEC)?;
-        ensure!(self.programs.flows()? > 0, "no flow was remembered");
+        ensure!(self.programs.has_spoken()?, "no flow was remembered");
         Ok((bare, nanos))
     }
 }

@@ -211,10 +211,15 @@ impl Programs {
         Ok(notes.get(&0, 0)?.iter().map(|Record(notes)| notes.of(Note::Crowded)).sum())
     }
 
-    /// How many flows are remembered.
-    pub(crate) fn flows(&self) -> Result<usize> {
-        let flows: HashMap<&MapData, [u32; 10], u64> = self.ebpf.map("FLOWS").context("FLOWS")?.try_into()?;
-        Ok(flows.keys().count())
+    /// Whether it is remembered that this host has spoken in a connection of its own.
+    pub(crate) fn has_spoken(&self) -> Result<bool> {
+        let own: Array<&MapData, u64> = self.ebpf.map("OWN_FLOWS").context("OWN_FLOWS")?.try_into()?;
+        for spoken in own.iter() {
+            if spoken? != 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What they remember of strangers.
