@@ -62,7 +62,9 @@ impl Cable {
 
     /// Attaches a bare program.
     pub(crate) fn receive_by(&self, program: &Program) -> Result<Receiver<OwnedFd>> {
-        self.receive(|| self.lab.guarded.within(|| attach(program.as_fd(), Place::Entry, if_nametoindex(INTERFACE)?)))
+        self.receive(|| {
+            self.lab.guarded.within(|| attach(program.as_fd(), Place::Entry, if_nametoindex(INTERFACE)?))
+        })
     }
 
     /// How many frames the guarded end has taken from the cable.

@@ -72,13 +72,7 @@ const CLOSED_PORTS: Flood = Flood {
 };
 
 const SCENES: [Scene; 6] = [
-    Scene {
-        name: "in peace",
-        flood: None,
-        options: AS_IT_IS,
-        loads: &Load::ALL,
-        goal: Goal::AtLeast(0.97),
-    },
+    Scene { name: "in peace", flood: None, options: AS_IT_IS, loads: &Load::ALL, goal: Goal::AtLeast(0.97) },
     Scene {
         name: "under an XMAS flood",
         flood: Some(Flood {

@@ -183,7 +183,9 @@ fn pages<'a>(
 ) -> Result<Clients<'a>> {
     /// wrk wants to know; it is ended before.
     const LONG: &str = "1h";
-    let line = format!("--cpu-list {processor} wrk --threads 1 --connections 16 --duration {LONG} http://{address}/");
+    let line = format!(
+        "--cpu-list {processor} wrk --threads 1 --connections 16 --duration {LONG} http://{address}/"
+    );
     let client = client.spawn("taskset", line.split(' ').chain(words.iter().copied()))?;
     Ok(Clients { _processes: vec![client], got: Got::Answered(server) })
 }

@@ -75,7 +75,10 @@ impl Turns<'_> {
                 *mean += clients.rate(turn)? / f64::from(turns);
             }
         }
-        ensure!(bare > 0.0 && guarded > 0.0, "clients got {bare} of the bare program and {guarded} of scanguard");
+        ensure!(
+            bare > 0.0 && guarded > 0.0,
+            "clients got {bare} of the bare program and {guarded} of scanguard"
+        );
         Ok((bare, guarded))
     }
 
