@@ -127,7 +127,8 @@ fn a_gateways_own_connections_take_no_room_from_those_of_its_guests() -> Result<
     const MANY: usize = 20;
     let lab = Lab::new()?;
     let guest = guest_behind(&lab.guarded)?;
-    let _services = [Service::echo(&lab.outside, 7)?, Service::echo(&lab.guarded, 7)?];
+    let _services =
+        [Service::echo(&lab.outside, 7)?, Service::echo(&lab.guarded, 7)?, Service::echo(&guest, 7)?];
     let _guard = Guard::attached(&lab.guarded)?;
     for _ in 0..MANY {
         Conversation::open(&lab.outside, (GUARDED_V4, 7))?.exchange("asked by others")?;
@@ -137,6 +138,9 @@ fn a_gateways_own_connections_take_no_room_from_those_of_its_guests() -> Result<
     ensure!(flows()? == 0, "{} flows are remembered as those of guests", flows()?);
     Conversation::open(&guest, (OUTSIDE_V4, 7))?.exchange("asked by the guest")?;
     ensure!(flows()? == 1, "{} flows are remembered as those of guests", flows()?);
+    let _shadowed = Service::echo(&lab.guarded, PUBLISHED)?;
+    Conversation::open(&lab.outside, (GUARDED_V4, PUBLISHED))?.exchange("answered by the guest")?;
+    ensure!(flows()? == 2, "{} flows are remembered as those of guests", flows()?);
     Ok(())
 }
 

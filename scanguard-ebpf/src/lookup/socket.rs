@@ -9,6 +9,7 @@ use aya_ebpf::bindings::{
 };
 use aya_ebpf::helpers::{bpf_sk_lookup_udp, bpf_sk_release, bpf_skc_lookup_tcp, bpf_tcp_check_syncookie};
 use aya_ebpf::programs::{TcContext, XdpContext};
+use scanguard_common::classify::flags::TcpFlags;
 use scanguard_common::flow::Socket;
 use scanguard_common::parse::Packet;
 use scanguard_common::parse::network::{Family, IpProtocol};
@@ -67,8 +68,9 @@ fn find_udp(ctx: &XdpContext, packet: &Packet) -> Socket {
     found
 }
 
-/// Whether a segment that leaves is from a socket of this host: a connection, or one that listens and has not written down
-/// whom it answers (RFC 4987 §3.6). What a guest behind this host says is from none.
+/// Whether a segment that leaves is from a socket of this host: of a connection, or, where it only accepts one, of a listener
+/// that need not write down whom it answers (RFC 4987 §3.6). What a guest behind this host says is from none, also where
+/// something here listens at the port by which the guest is known.
 pub(super) fn is_from_one(ctx: &TcContext, packet: &Packet) -> bool {
     if packet.transport.protocol != IpProtocol::TCP {
         return false;
@@ -77,9 +79,11 @@ pub(super) fn is_from_one(ctx: &TcContext, packet: &Packet) -> bool {
     if sock.is_null() {
         return false;
     }
+    // SAFETY: not null, so it is a socket whose reference we hold until `bpf_sk_release`.
+    let listens = unsafe { (*sock).state } == TCP_LISTEN;
     // SAFETY: the reference that the look-up gave us, released once.
     unsafe { bpf_sk_release(sock.cast()) };
-    true
+    !listens || packet.transport.segment.flags.has(TcpFlags::SYN | TcpFlags::ACK)
 }
 
 /// One of the kernel's helpers that look a socket up: context, tuple, its size, network namespace, flags.
