@@ -28,7 +28,9 @@ use scanguard_common::parse::Packet;
 use scanguard_common::parse::link::{self, MacAddress};
 use scanguard_common::policy::{Policy, Role};
 use scanguard_common::policy::{PortRule, Preset};
-use scanguard_common::schema::{Interface, InterfaceSlot, Listed, PEER_PLACES, REFUSED_PLACES, Rules};
+use scanguard_common::schema::{
+    Interface, InterfaceSlot, Listed, OWN_FLOW_PLACES, PEER_PLACES, REFUSED_PLACES, Rules,
+};
 use scanguard_common::speech::{Flow, Listened, Spoken};
 use scanguard_common::time::{Nanos, Seconds};
 
@@ -209,6 +211,8 @@ impl Kernel {
         let spoken =
             scene.spoken.and_then(|then| moved(then, Spoken::at(then).counts(flow.protocol(), scene.now)));
         self.remember("FLOWS", Wire(flow), spoken)?;
+        let own = u32::try_from(flow.spread(SEED) % u64::from(OWN_FLOW_PLACES))?;
+        self.set_place("OWN_FLOWS", own, 0_u64)?; // the engine has one memory for all flows: the other
         for (map, budget) in [("STRAYS", scene.strays), ("RESETS", scene.resets)] {
             let whole_at = budget.and_then(|whole_at| moved(Nanos(whole_at), false));
             self.remember(map, scene.sender.words(), whole_at)?;
@@ -224,9 +228,7 @@ impl Kernel {
         let listened = scene.listened;
         let lately = Listened::at(listened).lately(scene.now);
         let listened = if listened == Nanos::default() { None } else { moved(listened, lately) };
-        let map = self.ebpf.map_mut("LISTENED").context("the object has no map LISTENED")?;
-        let mut ports: Array<&mut MapData, u64> = map.try_into()?;
-        ports.set(scene.listener.place(), listened.unwrap_or(0), 0).context("writing the map LISTENED")
+        self.set_place("LISTENED", scene.listener.place(), listened.unwrap_or(0))
     }
 
     /// Makes the interface's address that of the frame, or another where the frame is for another station.
@@ -268,18 +270,16 @@ impl Kernel {
         Ok(())
     }
 
-    fn set_place(&mut self, name: &str, place: u32, value: u32) -> anyhow::Result<()> {
+    fn set_place<V: Pod>(&mut self, name: &str, place: u32, value: V) -> anyhow::Result<()> {
         let map = self.ebpf.map_mut(name).with_context(|| format!("the object has no map {name}"))?;
-        let mut map: Array<&mut MapData, u32> = map.try_into()?;
+        let mut map: Array<&mut MapData, V> = map.try_into()?;
         map.set(place, value, 0).with_context(|| format!("writing the map {name}"))
     }
 
     /// Leaves behind what the source left at the host, and sets the time of day.
     fn set_traces(&mut self, scene: &Scene) -> anyhow::Result<()> {
         let Some((place, left)) = scene.left else { return Ok(()) };
-        let map = self.ebpf.map_mut("TRACES").context("the object has no map TRACES")?;
-        let mut traces: Array<&mut MapData, Wire<Left>> = map.try_into()?;
-        traces.set(place, Wire(left), 0).context("writing the map TRACES")?;
+        self.set_place("TRACES", place, Wire(left))?;
         let epoch = Seconds::of(scene.now).since(Seconds::of(clock::now()?));
         // The program wants to know the day, not the second.
         if epoch.abs_diff(self.epoch) > 60 {
@@ -296,10 +296,7 @@ impl Kernel {
         let spread = spread_of_port(packet);
         let now = Seconds::of(clock::now()?);
         let refused = if scene.was_refused { Refused::at(spread, now) } else { Refused::default() };
-        let map = self.ebpf.map_mut("REFUSED").context("the object has no map REFUSED")?;
-        let mut map: Array<&mut MapData, Wire<Refused>> = map.try_into()?;
-        let place = u32::try_from(spread % u64::from(REFUSED_PLACES))?;
-        map.set(place, Wire(refused), 0).context("writing the map REFUSED")?;
+        self.set_place("REFUSED", u32::try_from(spread % u64::from(REFUSED_PLACES))?, Wire(refused))?;
         self.rules = self.rules.renewed();
         set_rules(&mut self.ebpf, self.rules)
     }
