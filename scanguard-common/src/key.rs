@@ -1,9 +1,5 @@
 //! What records are kept under.
 
-use crate::parse::Packet;
-use crate::parse::network::Family;
-use crate::parse::transport::Ports;
-
 /// An address: 16 bytes in the order of the wire, IPv4 in its IPv4-mapped form (RFC 4291 §2.5.5.2), so that
 /// one type and one table serve both families.
 ///
@@ -98,18 +94,11 @@ pub fn spread_port(address: Address, protocol: u8, port: u16, seed: u64) -> u64 
     mix(spread(address, seed) ^ (u64::from(protocol) << 16 | u64::from(port)))
 }
 
-/// Spreads the flow of a packet in the same way, seen from its sender: the way back has another spread.
-pub fn spread_flow(packet: &Packet, seed: u64) -> u64 {
-    let Ports { source, destination } = packet.transport.ports;
-    let ports = u64::from(source.0) << 16 | u64::from(destination.0);
-    let spread = mix((ports << 8 | u64::from(packet.transport.protocol.0)) ^ seed);
-    let ([a, b, c, d], [e, f, g, h]) = (packet.source.0.map(u64::from), packet.destination.0.map(u64::from));
-    match packet.family {
-        Family::V4 => mix(spread ^ (d << 32 | h)),
-        Family::V6 => [a << 32 | b, c << 32 | d, e << 32 | f, g << 32 | h]
-            .into_iter()
-            .fold(spread, |spread, pair| mix(spread ^ pair)),
-    }
+/// Spreads what is between two ports in the same way. The ports are mixed first: else whoever has many addresses could choose
+/// one for each port so that all of them are spread alike, whatever the seed.
+pub fn spread_flow(remote: (Address, u16), local: (Address, u16), protocol: u32, seed: u64) -> u64 {
+    let ports = u64::from(remote.1) << 16 | u64::from(local.1);
+    spread_pair(remote.0, local.0, mix((ports << 32 | u64::from(protocol)) ^ seed))
 }
 
 fn mix(mut bits: u64) -> u64 {
@@ -128,6 +117,20 @@ mod tests {
     fn ipv4_is_kept_in_its_mapped_form() {
         let address = Address::v4([192, 0, 2, 1]);
         assert_eq!(address.bytes(), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 1]);
+    }
+
+    #[test]
+    fn no_address_makes_up_for_another_port() {
+        let flow = |network: u64, port: u16| {
+            let mut remote = [0x5a; 16];
+            remote[..8].copy_from_slice(&network.to_ne_bytes());
+            spread_flow((Address::v6(remote), port), (Address::v4([192, 0, 2, 2]), 80), 6, 7)
+        };
+        for (bits, at) in (1..=u16::MAX).flat_map(|bits| [0, 16, 32, 48].map(|at| (bits, at))) {
+            for turned in [bits, bits.swap_bytes()] {
+                assert_ne!(flow(0, 1024), flow(u64::from(turned) << at, 1024 ^ bits));
+            }
+        }
     }
 
     #[test]

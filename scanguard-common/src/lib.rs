@@ -44,7 +44,6 @@ pub mod recent;
 
 pub mod closed;
 
-pub mod dated;
 pub mod decide;
 
 pub mod mark;
@@ -68,6 +67,8 @@ pub mod event;
 pub mod count;
 
 pub mod key;
+
+pub mod dated;
 
 pub mod schema;
 

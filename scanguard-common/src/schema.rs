@@ -68,11 +68,11 @@ pub const RECENT_PLACES: u32 = 8_192;
 /// How many sources' stray budgets are remembered; beyond it, those that were used longest ago are forgotten.
 pub const MAX_STRAY_SOURCES: u32 = 16_384;
 
-/// How many flows are remembered in which this side has spoken.
-pub const MAX_FLOWS: u32 = 65_536;
-
-/// How many flows of this host's own sockets are remembered in which it has spoken, but for those that share a place.
+/// How many connections of this host's own TCP sockets are remembered in which it has spoken, but for those that share a place.
 pub const OWN_FLOW_PLACES: u32 = 131_072;
+
+/// How many other flows are remembered in which this side has spoken: those of guests, and all but TCP.
+pub const MAX_FLOWS: u32 = 65_536;
 
 /// How many flows each processor knows to have been remembered just now.
 pub const FLOW_CACHE_SLOTS: u32 = 4_096;

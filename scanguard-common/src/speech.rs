@@ -4,7 +4,7 @@
 //! What went out tells of both: whoever answers something that this side said is no scanner.
 
 use crate::dated::Dated;
-use crate::key::{Address, spread_port};
+use crate::key::{Address, spread_flow};
 use crate::parse::Packet;
 use crate::parse::network::{Family, IpProtocol};
 use crate::parse::transport::{Port, Ports};
@@ -50,9 +50,8 @@ impl Flow {
 
     /// Spreads it over 64 bits, as all keys are: see [`spread`](crate::key::spread).
     pub fn spread(&self, seed: u64) -> u64 {
-        let [protocol, ..] = self.protocol.to_le_bytes();
-        let local = spread_port(self.local, protocol, self.local_port, seed);
-        spread_port(self.remote, protocol, self.remote_port, local)
+        let (remote, local) = ((self.remote, self.remote_port), (self.local, self.local_port));
+        spread_flow(remote, local, self.protocol, seed)
     }
 
     /// The outside of it.
@@ -81,9 +80,9 @@ const _: () = assert!(size_of::<Spoken>() == 8);
 
 /// One place of the table of this host's own connections: in which of them it spoke, and when.
 ///
-/// As long as there is a socket, the kernel knows it. What follows its end comes within minutes, and nothing is lost where
-/// one pushes the other out: so these need no table that finds who was silent longest, which takes some microseconds for
-/// each new connection.
+/// As long as there is a socket, the kernel knows it, and what follows its end comes within minutes: where one was pushed out
+/// by another until then, that counts as a stray. So these need no table that finds who was silent longest, which takes some
+/// microseconds for each new connection.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OwnSpoken(Dated);

@@ -5,7 +5,7 @@ use aya_ebpf::programs::TcContext;
 use scanguard_common::cause::Cause;
 use scanguard_common::classify::flags::TcpFlags;
 use scanguard_common::closed::Refused;
-use scanguard_common::key::{Address, spread_flow, spread_port};
+use scanguard_common::key::{Address, spread_port};
 use scanguard_common::parse::Packet;
 use scanguard_common::parse::network::IpProtocol;
 use scanguard_common::schema::{FLOW_CACHE_SLOTS, OWN_FLOW_PLACES, REFUSED_PLACES};
@@ -21,7 +21,7 @@ use crate::{maps, network};
 /// Each processor writes down a flow once in a while only: bulk data of a flow that it remembers costs one look into
 /// its own cache.
 pub(crate) fn speech(ctx: &TcContext, packet: &Packet) -> bool {
-    let spread = spread_flow(packet, maps::HASH_SEED.load());
+    let spread = Flow::of_outgoing(packet).spread(maps::HASH_SEED.load());
     let accepts = packet.transport.segment.flags.has(TcpFlags::SYN | TcpFlags::ACK);
     let slot = u32::try_from(spread % u64::from(FLOW_CACHE_SLOTS)).unwrap_or_default();
     let Some(cached) = maps::own(&maps::FLOW_CACHE, slot) else { return accepts };
@@ -31,7 +31,7 @@ pub(crate) fn speech(ctx: &TcContext, packet: &Packet) -> bool {
         return false;
     }
     let at = now(); // once for all that follows, because that takes 20 ns
-    write(ctx, packet, at);
+    write(ctx, packet, spread, at);
     network::speaks(packet, Seconds::of(at));
     if accepts {
         accept(packet, at);
@@ -44,23 +44,19 @@ pub(crate) fn speech(ctx: &TcContext, packet: &Packet) -> bool {
 
 /// Writes a flow down. Where there is no room even for a new one, it is not known: then the kernel's own tables must do.
 #[inline(never)] // seldom called, and the key would take a large part of the stack of those who are called often
-fn write(ctx: &TcContext, packet: &Packet, at: Nanos) {
-    let is_own = is_of_own_socket(ctx);
-    let flow = Flow::of_outgoing(packet);
-    if !is_own {
-        let _ = maps::FLOWS.insert(flow, Spoken::at(at), 0);
-    } else if let (spread, Some(place)) = own(&flow) {
+fn write(ctx: &TcContext, packet: &Packet, spread: u64, at: Nanos) {
+    if !is_of_own_socket(ctx) {
+        let _ = maps::FLOWS.insert(Flow::of_outgoing(packet), Spoken::at(at), 0);
+    } else if let Some(place) = own(spread) {
         // SAFETY: a pointer from a map look-up is valid until the program ends. Other processors may write the eight
         // bytes at the same time, all of them valid.
         unsafe { place.write(OwnSpoken::at(spread, Seconds::of(at))) };
     }
 }
 
-/// Where it is remembered that this host has spoken in a connection of its own, and the flow's spread.
-pub(crate) fn own(flow: &Flow) -> (u64, Option<*mut OwnSpoken>) {
-    let spread = flow.spread(maps::HASH_SEED.load());
-    let place = u32::try_from(spread % u64::from(OWN_FLOW_PLACES)).unwrap_or_default();
-    (spread, maps::OWN_FLOWS.get_ptr_mut(place))
+/// Where it is remembered that this host has spoken in a connection of its own, by the flow's spread.
+pub(crate) fn own(spread: u64) -> Option<*mut OwnSpoken> {
+    maps::OWN_FLOWS.get_ptr_mut(u32::try_from(spread % u64::from(OWN_FLOW_PLACES)).unwrap_or_default())
 }
 
 /// Remembers that the port is closed from which a reset would have left.

@@ -85,20 +85,18 @@ pub(super) fn was_refused(packet: &Packet) -> bool {
 
 /// Whether this side has spoken in a flow.
 pub(super) fn has_spoken(flow: &Flow) -> bool {
-    if flow.protocol() == IpProtocol::TCP && has_spoken_itself(flow) {
-        return true;
-    }
     // SAFETY: nothing of the value is borrowed: its eight bytes are copied whole, and every value is valid.
     let spoken = unsafe { maps::FLOWS.get(flow) }.copied();
     spoken.is_some_and(|spoken| spoken.counts(flow.protocol(), now()))
+        || flow.protocol() == IpProtocol::TCP && has_spoken_itself(flow)
 }
 
 /// Whether it was this host itself, by a socket of its own.
 fn has_spoken_itself(flow: &Flow) -> bool {
-    let (spread, place) = remember::own(flow);
+    let spread = flow.spread(maps::HASH_SEED.load());
     // SAFETY: a pointer from a map look-up is valid until the program ends. Other processors may write the eight bytes
     // meanwhile, all of them valid.
-    place.is_some_and(|spoken| unsafe { spoken.read() }.counts(spread, Seconds::of(now())))
+    remember::own(spread).is_some_and(|spoken| unsafe { spoken.read() }.counts(spread, Seconds::of(now())))
 }
 
 /// Whether a program listened somewhere lately.

@@ -212,7 +212,7 @@ impl Kernel {
             scene.spoken.and_then(|then| moved(then, Spoken::at(then).counts(flow.protocol(), scene.now)));
         self.remember("FLOWS", Wire(flow), spoken)?;
         let own = u32::try_from(flow.spread(SEED) % u64::from(OWN_FLOW_PLACES))?;
-        self.set_place("OWN_FLOWS", own, 0_u64)?; // the engine has one memory for all flows: the other
+        self.set_place("OWN_FLOWS", own, 0_u64)?; // the engine keeps those among all others
         for (map, budget) in [("STRAYS", scene.strays), ("RESETS", scene.resets)] {
             let whole_at = budget.and_then(|whole_at| moved(Nanos(whole_at), false));
             self.remember(map, scene.sender.words(), whole_at)?;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use scanguard_common::classify::classify;
-use scanguard_common::key::{Address, spread, spread_flow};
+use scanguard_common::key::{Address, spread};
 use scanguard_common::parse::parse;
+use scanguard_common::speech::Flow;
 use scanguard_common::stray::Budget;
 use scanguard_common::time::Nanos;
 use scanguard_harness::{Extension, Frame, GUARDED_V4, GUARDED_V6, OUTSIDE_V4, OUTSIDE_V6};
@@ -42,7 +43,7 @@ fn engine(criterion: &mut Criterion) {
     let segment = Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(40_000, 80).flags("A").build();
     let packet = parse(segment.as_slice()).expect("a frame right by default");
     group.bench_function("spread-flow", |bencher| {
-        bencher.iter(|| spread_flow(black_box(&packet), black_box(7)));
+        bencher.iter(|| Flow::of_outgoing(black_box(&packet)).spread(black_box(7)));
     });
     group.bench_function("spend", |bencher| {
         bencher.iter(|| Budget::default().spend(black_box(Nanos(Nanos::SECOND))));

@@ -95,8 +95,8 @@ impl Servers {
     pub(super) fn serve<'a>(&'a self, cable: &'a Cable, load: Load) -> Result<Clients<'a>> {
         let (guarded, outside) = (&cable.lab.guarded, &cable.lab.outside);
         match load {
-            Load::StreamIn => stream(cable, Receiving::Server, ""),
-            Load::StreamOut => stream(cable, Receiving::Client, " --reverse"),
+            Load::StreamIn => stream(cable, Receiving::Server),
+            Load::StreamOut => stream(cable, Receiving::Client),
             Load::PagesIn => pages(outside, SENDER, GUARDED_V4, &[], &self.inner),
             Load::ConnectionsIn => {
                 pages(outside, SENDER, GUARDED_V4, &["--header", "Connection: close"], &self.inner)
@@ -159,10 +159,14 @@ enum Receiving {
 }
 
 /// iperf3 on both hosts.
-fn stream<'a>(cable: &Cable, receiving: Receiving, direction: &str) -> Result<Clients<'a>> {
+fn stream<'a>(cable: &Cable, receiving: Receiving) -> Result<Clients<'a>> {
     const FOR_EVER: u32 = 0;
     let server = start(&cable.lab.guarded, RECEIVER, "iperf3 --server --one-off --forceflush")?;
     server.wait_for_stdout("Server listening", LIMIT)?;
+    let direction = match receiving {
+        Receiving::Server => "",
+        Receiving::Client => " --reverse",
+    };
     let line = format!("iperf3 --client {GUARDED_V4} --time {FOR_EVER}{direction}");
     let client = start(&cable.lab.outside, SENDER, &line)?;
     server.wait_for_stdout("Accepted connection", LIMIT)?;
