@@ -1,5 +1,7 @@
 //! Builds what runs in the kernel and leaves it in `OUT_DIR/scanguard-ebpf`, from where the controller embeds it.
 
+#[path = "build/strip.rs"]
+mod strip;
 #[path = "build/toolchain.rs"]
 mod toolchain;
 
@@ -41,8 +43,7 @@ fn main() -> Result<()> {
 
 /// An empty program: the controller says at run time that it was built without one.
 fn leave_empty() -> Result<()> {
-    let out = PathBuf::from(env::var_os("OUT_DIR").context("reading OUT_DIR, which cargo sets")?);
-    let path = out.join(PROGRAM.name);
+    let path = object()?;
     fs::write(&path, []).with_context(|| format!("writing {}", path.display()))?;
     println!("cargo::warning={} is set: built without the program for the kernel", toolchain::SKIP);
     Ok(())
@@ -57,5 +58,12 @@ fn build(toolchain: &toolchain::Toolchain) -> Result<()> {
     }
     let name = toolchain.name.as_deref().unwrap_or("none: there is no rustup to hear it");
     build_ebpf([PROGRAM], Toolchain::Custom(name))
-        .with_context(|| format!("building what runs in the kernel with {toolchain}"))
+        .with_context(|| format!("building what runs in the kernel with {toolchain}"))?;
+    strip::debug_information(&object()?)
+}
+
+/// Where the controller embeds the object from.
+fn object() -> Result<PathBuf> {
+    let out = env::var_os("OUT_DIR").context("reading OUT_DIR, which cargo sets")?;
+    Ok(PathBuf::from(out).join(PROGRAM.name))
 }

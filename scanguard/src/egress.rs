@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 use aya::Ebpf;
 use aya::programs::links::{FdLink, PinnedLink};
-use aya::programs::tc::{self, NlOptions, TcAttachOptions};
+use aya::programs::tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions};
 use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
 use aya::util::KernelVersion;
 use nix::errno::Errno;
@@ -45,29 +45,17 @@ impl Door {
         }
     }
 
-    /// Attaches the loaded program to the interface of this name, behind whatever is there.
-    pub(crate) fn attach(self, ebpf: &mut Ebpf, interface: &str, pin: &Path) -> anyhow::Result<()> {
-        let program: &mut SchedClassifier = program::of_kind(ebpf.program_mut(EGRESS), EGRESS)?;
-        let what = || format!("attaching the second door of {interface} ({})", self.name());
+    /// Attaches the loaded program to the interface of this name, behind whatever is there, until what it returns is
+    /// dropped. A filter would outlive this process even if that were killed, and waits for [`Held::keep`].
+    pub(crate) fn hold(self, program: &mut SchedClassifier, interface: &str) -> anyhow::Result<Held> {
         match self {
             Door::Tcx => {
                 let order = TcAttachOptions::TcxOrder(LinkOrder::default());
-                let link =
-                    program.attach_with_options(interface, TcAttachType::Egress, order).with_context(what)?;
-                let link = FdLink::try_from(program.take_link(link)?).with_context(what)?;
-                link.pin(pin).with_context(|| format!("pinning the link at {}", pin.display()))?;
+                let link = attach(program, interface, order)?;
+                Ok(Held::Link(FdLink::try_from(link).with_context(|| attaching(interface))?))
             }
-            Door::Clsact => {
-                add_clsact(interface).with_context(what)?;
-                let filter = TcAttachOptions::Netlink(NlOptions::default());
-                let link = program
-                    .attach_with_options(interface, TcAttachType::Egress, filter)
-                    .with_context(what)?;
-                // Dropped, it would take the filter away.
-                std::mem::forget(program.take_link(link)?);
-            }
+            Door::Clsact => Ok(Held::NotYet),
         }
-        Ok(())
     }
 
     /// Whether it still is where it was attached: anybody may have taken it away since.
@@ -93,6 +81,46 @@ impl Door {
             },
         }
     }
+}
+
+/// A second door that does not outlive this process yet.
+pub(crate) enum Held {
+    /// It is attached by this link.
+    Link(FdLink),
+    /// It will be a filter, which cannot be held.
+    NotYet,
+}
+
+impl Held {
+    /// Has it stay: pins the link there, or adds the filter to the interface of this name.
+    pub(crate) fn keep(self, ebpf: &mut Ebpf, interface: &str, pin: &Path) -> anyhow::Result<()> {
+        match self {
+            Held::Link(link) => {
+                link.pin(pin).with_context(|| format!("pinning the link at {}", pin.display()))?;
+            }
+            Held::NotYet => {
+                add_clsact(interface).with_context(|| attaching(interface))?;
+                let filter = TcAttachOptions::Netlink(NlOptions::default());
+                // Dropped, it would take the filter away.
+                std::mem::forget(attach(program::doors(ebpf)?.second, interface, filter)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn attach(
+    program: &mut SchedClassifier,
+    interface: &str,
+    options: TcAttachOptions,
+) -> anyhow::Result<SchedClassifierLink> {
+    let link = program.attach_with_options(interface, TcAttachType::Egress, options);
+    let link = link.with_context(|| attaching(interface))?;
+    Ok(program.take_link(link)?)
+}
+
+fn attaching(interface: &str) -> String {
+    format!("attaching the second door of {interface} ({})", Door::of_this_kernel().name())
 }
 
 /// Whether there is a link at the pin, and something at the other end of it.

@@ -113,18 +113,40 @@ pub fn loader() -> EbpfLoader<'static> {
 ///
 /// As [`load_apart`]; where both are refused, the reason is the first door's.
 pub fn load(ebpf: &mut Ebpf) -> anyhow::Result<()> {
-    let (mut ingress, mut egress) = (None, None);
+    let Doors { first, second } = doors(ebpf)?;
+    let (second, first) = at_once(|| load_second(second), || load_first(first))?;
+    first.and(second)
+}
+
+/// Has the kernel verify the program for the first door alone.
+pub(crate) fn load_first(program: &mut Xdp) -> anyhow::Result<()> {
+    program.load().map_err(explain_load)
+}
+
+/// Has the kernel verify the program for the second door alone.
+pub(crate) fn load_second(program: &mut SchedClassifier) -> anyhow::Result<()> {
+    program.load().map_err(explain_load)
+}
+
+/// The programs for both doors of one interface, which can be loaded at once.
+pub(crate) struct Doors<'e> {
+    /// What judges what comes in.
+    pub(crate) first: &'e mut Xdp,
+    /// What sees what goes out.
+    pub(crate) second: &'e mut SchedClassifier,
+}
+
+/// Finds both in the object.
+pub(crate) fn doors(ebpf: &mut Ebpf) -> anyhow::Result<Doors<'_>> {
+    let (mut first, mut second) = (None, None);
     for (name, program) in ebpf.programs_mut() {
         match name {
-            INGRESS => ingress = Some(program),
-            EGRESS => egress = Some(program),
+            INGRESS => first = Some(program),
+            EGRESS => second = Some(program),
             _ => {}
         }
     }
-    let ingress: &mut Xdp = of_kind(ingress, INGRESS)?;
-    let egress: &mut SchedClassifier = of_kind(egress, EGRESS)?;
-    let (second, first) = at_once(|| egress.load(), || ingress.load())?;
-    first.and(second).map_err(explain_load)
+    Ok(Doors { first: of_kind(first, INGRESS)?, second: of_kind(second, EGRESS)? })
 }
 
 /// Has the kernel verify the program for frames that may lie in several pieces as well. False where it knows none: before
@@ -193,7 +215,7 @@ fn xdp<'e>(ebpf: &'e mut Ebpf, name: &str) -> anyhow::Result<&'e mut Xdp> {
 }
 
 /// What was found under a name in the object, as the kind of program that it is to be.
-pub(crate) fn of_kind<'p, K>(found: Option<&'p mut Program>, name: &str) -> anyhow::Result<&'p mut K>
+fn of_kind<'p, K>(found: Option<&'p mut Program>, name: &str) -> anyhow::Result<&'p mut K>
 where
     &'p mut K: TryFrom<&'p mut Program, Error = ProgramError>,
 {

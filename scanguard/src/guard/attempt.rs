@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use aya::Ebpf;
-use aya::programs::XdpMode;
+use aya::programs::{SchedClassifier, XdpMode};
 use scanguard_common::policy::{Judgement, Preset};
 use scanguard_common::schema::{Interface, InterfaceSlot, Listed, Rules};
 
@@ -13,7 +13,7 @@ use super::{Attached, Request, foreign_program};
 use crate::at_once::at_once;
 use crate::clock;
 use crate::config::{Chosen, Ports, PublicAddresses};
-use crate::egress::Door;
+use crate::egress::{Door, Held};
 use crate::error::Error;
 use crate::interface::{Mode, NetworkInterface};
 use crate::maps::{self, List, Maps};
@@ -21,7 +21,7 @@ use crate::output::Output;
 use crate::peers;
 use crate::pin::Pins;
 use crate::prefix::Prefix;
-use crate::program::{self, AttachError, Constants, INGRESS, INGRESS_IN_PIECES};
+use crate::program::{self, AttachError, Constants, Doors, INGRESS, INGRESS_IN_PIECES};
 use crate::spared::{self, Why};
 
 /// What was done so far, so that it can be taken back.
@@ -64,30 +64,29 @@ impl<'a> Attempt<'a> {
             return Err(Error::TooManyInterfaces(target.name.clone()).into());
         }
         let known = spared::read().await?;
-        let mut ready = Vec::new();
+        let mut prepared = Vec::new();
         for ((target, redirected), slot) in targets.iter().zip(free) {
-            ready.push((*target, slot, self.prepare(target, *redirected, slot, request)?));
+            prepared.push((*target, slot, self.prepare(target, *redirected, slot, request)?));
         }
-        // What the programs are to know is written while the kernel verifies them, which takes most of the time.
-        let (loaded, written) = at_once(
-            || ready.iter_mut().try_for_each(|(.., ebpf)| program::load(ebpf)),
-            || self.write(request.chosen, &known),
+        let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
+        for (target, _, ebpf) in &mut prepared {
+            let Doors { first, second } = program::doors(ebpf)?;
+            firsts.push(first);
+            seconds.push((target.name.as_str(), second));
+        }
+        // The kernel verifies a first door for twice as long as a second one: meanwhile everything else is done.
+        let (held, loaded) = at_once(
+            || self.write(request.chosen, &known).and_then(|()| self.hold(seconds)),
+            || firsts.into_iter().try_for_each(program::load_first),
         )?;
-        loaded.and(written)?;
+        loaded?;
         let mut attached = Vec::new();
-        for (target, slot, mut ebpf) in ready {
+        for ((target, slot, mut ebpf), second) in prepared.into_iter().zip(held?) {
             let (mode, name) = put_on(&mut ebpf, target, request.mode, &self.pins.link(slot), output)?;
+            second.keep(&mut ebpf, &target.name, &self.pins.egress(slot))?;
             let program = program::id(&mut ebpf, name)?;
             attached.push(Attached { name: target.name.clone(), slot, program, mode, ebpf });
         }
-        // Connections that begin from now on are seen by the programs. Those that were there before are listed while the
-        // kernel puts on the second doors, which is waiting for the most part.
-        let pins = self.pins;
-        let (listed, closed) = at_once(
-            || peers::refresh(&mut Maps::open(pins)?),
-            || attached.iter_mut().try_for_each(|own| put_on_second(own, pins)),
-        )?;
-        closed.and(listed)?;
         Ok(attached)
     }
 
@@ -128,6 +127,19 @@ impl<'a> Attempt<'a> {
         self.impose(chosen)?;
         self.allow(&chosen.allow)?;
         spared::spare(&mut Maps::open(self.pins)?, known)
+    }
+
+    /// Has the kernel verify the programs for these interfaces' second doors and attaches them. Connections that begin from
+    /// then on are seen by them; those that are there already are listed.
+    fn hold(&self, seconds: Vec<(&str, &mut SchedClassifier)>) -> anyhow::Result<Vec<Held>> {
+        let door = Door::of_this_kernel();
+        let mut held = Vec::new();
+        for (interface, program) in seconds {
+            program::load_second(program)?;
+            held.push(door.hold(program, interface)?);
+        }
+        peers::refresh(&mut Maps::open(self.pins)?)?;
+        Ok(held)
     }
 
     /// Has what was chosen for the whole host hold.
@@ -184,11 +196,6 @@ impl<'a> Attempt<'a> {
         }
         maps.strike(List::Allowed, &self.allowed)
     }
-}
-
-/// Attaches the program for the second door.
-fn put_on_second(own: &mut Attached, pins: &Pins) -> anyhow::Result<()> {
-    Door::of_this_kernel().attach(&mut own.ebpf, &own.name, &pins.egress(own.slot))
 }
 
 /// Attaches the program, in the driver if it can and nothing else was asked for, and pins the link: how, and which program
