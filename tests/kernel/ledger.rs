@@ -110,6 +110,13 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// What holds for the whole host.
+    pub(crate) fn rules(&self) -> Result<Rules> {
+        let rules: Array<MapData, Wire<Rules>> = self.open("RULES")?;
+        let Wire(rules) = rules.get(&0, 0)?;
+        Ok(rules)
+    }
+
     /// Every ban.
     pub(crate) fn bans(&self) -> Result<BTreeMap<[u32; 4], Ban>> {
         let bans: HashMap<MapData, [u32; 4], Wire<Ban>> = self.open("BANNED")?;
@@ -123,8 +130,7 @@ impl<'a> Ledger<'a> {
     pub(crate) fn ban_all(&self, sources: impl Iterator<Item = Ipv4Addr>, ban: Ban) -> Result<u32> {
         let mut bans: HashMap<MapData, [u32; 4], Wire<Ban>> = self.open("BANNED")?;
         let mut hints: Array<MapData, u32> = self.open("BAN_HINTS")?;
-        let rules: Array<MapData, Wire<Rules>> = self.open("RULES")?;
-        let Wire(rules) = rules.get(&0, 0)?;
+        let rules = self.rules()?;
         hints.set(ANY_HINT, 1, 0)?;
         let mut banned = 0;
         for source in sources {

@@ -5,7 +5,7 @@ use std::os::fd::AsFd as _;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use nix::net::if_::if_nametoindex;
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
@@ -15,7 +15,8 @@ use scanguard_common::ban::{Ban, Terms};
 use scanguard_common::cause::Cause;
 use scanguard_common::classify::signature::Label;
 use scanguard_common::evidence::Kind;
-use scanguard_common::schema::DOOR_PLACES;
+use scanguard_common::recent::{Door, Glance, Then, glance};
+use scanguard_common::schema::{DOOR_PLACES, InterfaceSlot};
 use scanguard_harness::{Frame, GUARDED_V4, INTERFACE, Injector, Lab};
 
 use crate::guard::Guard;
@@ -90,6 +91,59 @@ fn amid_a_crowd_it_still_counts_who_is_allowed_and_who_is_banned() -> Result<()>
         }
     }
     Ok(())
+}
+
+#[test]
+fn a_crowd_that_tries_other_ports_pushes_nothing_out_that_is_recalled() -> Result<()> {
+    const TRIES: usize = 5;
+    const OPEN: u16 = 80;
+    let lab = Lab::new()?;
+    let guard = Guard::attached_with(&lab.guarded, "--closed-ports ingress")?;
+    let injector = Injector::on(&lab.outside, INTERFACE)?;
+    stay()?;
+    let syn = |network, host, port| {
+        let source = Ipv4Addr::new(198, 18, network, host);
+        Frame::ipv4(source, GUARDED_V4).tcp(40_000, port).flags("S").linux_options().build()
+    };
+    let seed = Ledger::of(&lab.guarded).rules()?.seed();
+    let place = |port| place_of_greeting(&syn(0, 0, port), seed);
+    let closed =
+        (1_024..u16::MAX).find(|port| place(*port) == place(OPEN)).context("no port shares its place")?;
+    for network in 0..TRIES {
+        let network = u8::try_from(network)?;
+        crowd(&lab)?;
+        let before = guard.counts()?;
+        let listener = lab.guarded.within(|| TcpListener::bind((GUARDED_V4, OPEN)))?;
+        injector.send(&syn(network, 0, OPEN))?;
+        drop(listener);
+        for host in 0..CLIENTS {
+            injector.send(&syn(network, host + 1, closed))?;
+        }
+        injector.send(&syn(network, CLIENTS + 1, OPEN))?;
+        let after = guard.counts()?;
+        let counted = [Cause::ClosedPort, Cause::NewConnection]
+            .map(|cause| after.packets(cause) - before.packets(cause));
+        println!("{counted:?} found a port closed, and open");
+        // Unless a moment has ended just then.
+        if counted == [CLIENTS.into(), 2] {
+            return Ok(());
+        }
+    }
+    bail!("that somebody listens was forgotten each time")
+}
+
+/// Where it is kept what was decided of SYNs like this one, whoever sends them.
+fn place_of_greeting(syn: &[u8], seed: u64) -> Option<u32> {
+    struct Seen;
+    impl Then for Seen {
+        type Found = Glance;
+
+        fn then(&self, glance: &Glance) -> Option<Glance> {
+            Some(*glance)
+        }
+    }
+    let slot = InterfaceSlot::new(0)?;
+    Some(glance(syn, Door::Incoming, slot, &Seen)?.greeting()?.place(seed))
 }
 
 /// Keeps this thread on its processor: what was decided a moment ago each has for itself, and a frame is received where it
