@@ -50,8 +50,9 @@ pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
     let about = "Map memory as the kernel accounts it. Commands of a release build, from their start to their end: \
         `attach` makes all maps anew, and protection has begun before it ends; its steps are measured apart from it, and \
         what they leave of it is everything else: asking for interfaces, routes and name servers, pinning, attaching. \
-        Each door is verified by a processor of its own where there are two; the kernel's types, which aya reads in some \
-        20 ms for each new loader, are read while the maps are made, and are no part of either step.";
+        Each door is verified by a processor of its own where there are two, and the second one is put on meanwhile; the \
+        kernel's types, which aya reads in some 20 ms for each new loader, are read while the maps are made, and are no part \
+        of either step.";
     Ok(Section { name: NAME, about: about.to_owned(), rows, notes: Vec::new() })
 }
 
