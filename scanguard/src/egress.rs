@@ -45,8 +45,14 @@ impl Door {
         }
     }
 
+    /// Whether it can be attached for as long as somebody holds it, which a filter cannot: it would outlive this process even
+    /// if that were killed.
+    pub(crate) fn is_held(self) -> bool {
+        self == Door::Tcx
+    }
+
     /// Attaches the loaded program to the interface of this name, behind whatever is there, until what it returns is
-    /// dropped. A filter would outlive this process even if that were killed, and waits for [`Held::keep`].
+    /// dropped. What cannot be held waits for [`Held::keep`].
     pub(crate) fn hold(self, program: &mut SchedClassifier, interface: &str) -> anyhow::Result<Held> {
         match self {
             Door::Tcx => {

@@ -3,11 +3,12 @@
 //! The doors are those of the programs in the kernel, in the same order and on the same functions. What they ask the
 //! kernel there they ask here, by [`lookup`], a model of the [`host`] behind the capture, which learns of its
 //! connections and ports from what it said, and keeps evidence in a [`ledger`] and [`traces`]: [`connection`] knows a
-//! connection by its segments, [`end`] a port by a packet, [`foresight`] reads ahead for what the model cannot know yet.
-//! All of them remember what was seen [`lately`], in memory that does not grow with the capture. What came of it is a
-//! [`report`]. [`kernel`] has the real program judge the same frames.
+//! connection by its segments, [`dropped`] what would not have been said, [`end`] a port by a packet, [`foresight`] reads
+//! ahead for what the model cannot know yet. All of them remember what was seen [`lately`], in memory that does not grow
+//! with the capture. What came of it is a [`report`]. [`kernel`] has the real program judge the same frames.
 
 mod connection;
+mod dropped;
 mod end;
 mod foresight;
 mod host;
@@ -175,16 +176,12 @@ fn come_in(
             report.tell(host.hold(packet, kind, &reason));
         }
         let flow = Flow::of_incoming(packet);
-        host.begin(packet, &flow, cause.action() == Action::Drop);
-        match cause.action() {
-            Action::Drop => {
-                report.drop_of(packet, cause, host.now());
-                if host.carries(&flow) {
-                    report.lose(packet, cause, host.now());
-                }
-                host.hush(&flow);
+        host.pass_or_drop(packet, &flow, cause.action());
+        if cause.action() == Action::Drop {
+            report.drop_of(packet, cause, host.now());
+            if host.carries(&flow) {
+                report.lose(packet, cause, host.now());
             }
-            Action::Pass => host.unhush(&flow),
         }
         host.hear(packet, &flow);
     }
@@ -209,7 +206,7 @@ fn go_out(
         report.unasked += 1;
         return Ok(());
     }
-    if matches!(leaving, Leaving::Refusal(_)) && host.is_hushed(&flow) {
+    if matches!(leaving, Leaving::Refusal(_)) && host.answers_in_vain(&flow) {
         // What it answers would not have arrived.
         report.unasked += 1;
         host.say(frame, packet, &flow);

@@ -7,7 +7,9 @@ use std::os::fd::AsFd as _;
 use anyhow::{Context, Result, ensure};
 use aya::Ebpf;
 use aya::programs::{ProgramInfo, SchedClassifier, Xdp};
-use scanguard::program::{Constants, EGRESS, INGRESS, INGRESS_IN_PIECES, load_apart, load_for_pieces};
+use scanguard::program::{
+    Constants, EGRESS, INGRESS, INGRESS_IN_PIECES, load_apart, load_for_pieces, object,
+};
 use scanguard_benches::footprint::map_memory;
 use scanguard_benches::{kernel, stack};
 use scanguard_common::schema::InterfaceSlot;
@@ -22,7 +24,10 @@ fn the_programs_and_their_maps_stay_within_their_budget() -> Result<()> {
     let slot = InterfaceSlot::new(0).context("the first slot")?;
     let mut ebpf = load_apart(Constants { slot, seed: 1, log_level: 0 })?;
 
-    let mut spent = BTreeMap::from([("maps.mebibytes".to_owned(), map_memory(&ebpf)?.div_ceil(1 << 20))]);
+    let mut spent = BTreeMap::from([
+        ("maps.mebibytes".to_owned(), map_memory(&ebpf)?.div_ceil(1 << 20)),
+        ("object.kibibytes".to_owned(), (object()?.len() as u64).div_ceil(1 << 10)),
+    ]);
     ensure!(load_for_pieces(&mut ebpf)?, "this kernel knows no frames in pieces");
     for name in [INGRESS, INGRESS_IN_PIECES, EGRESS] {
         let info = info(&mut ebpf, name)?;

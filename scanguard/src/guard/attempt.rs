@@ -87,6 +87,9 @@ impl<'a> Attempt<'a> {
             let program = program::id(&mut ebpf, name)?;
             attached.push(Attached { name: target.name.clone(), slot, program, mode, ebpf });
         }
+        if !Door::of_this_kernel().is_held() {
+            self.list_peers()?;
+        }
         Ok(attached)
     }
 
@@ -129,8 +132,7 @@ impl<'a> Attempt<'a> {
         spared::spare(&mut Maps::open(self.pins)?, known)
     }
 
-    /// Has the kernel verify the programs for these interfaces' second doors and attaches them. Connections that begin from
-    /// then on are seen by them; those that are there already are listed.
+    /// Has the kernel verify the programs for these interfaces' second doors, and attaches them as far as they can be held.
     fn hold(&self, seconds: Vec<(&str, &mut SchedClassifier)>) -> anyhow::Result<Vec<Held>> {
         let door = Door::of_this_kernel();
         let mut held = Vec::new();
@@ -138,8 +140,15 @@ impl<'a> Attempt<'a> {
             program::load_second(program)?;
             held.push(door.hold(program, interface)?);
         }
-        peers::refresh(&mut Maps::open(self.pins)?)?;
+        if door.is_held() {
+            self.list_peers()?;
+        }
         Ok(held)
+    }
+
+    /// Lists the connections that there are, once second doors see those that begin.
+    fn list_peers(&self) -> anyhow::Result<()> {
+        peers::refresh(&mut Maps::open(self.pins)?)
     }
 
     /// Has what was chosen for the whole host hold.

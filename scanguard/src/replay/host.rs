@@ -7,7 +7,7 @@ mod scene;
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 
-use scanguard_common::cause::Cause;
+use scanguard_common::cause::{Action, Cause};
 use scanguard_common::classify::flags::TcpFlags;
 use scanguard_common::classify::signature::Label;
 use scanguard_common::closed::Refused;
@@ -27,6 +27,7 @@ use scanguard_common::stray::Budget;
 use scanguard_common::time::{Nanos, Seconds};
 
 use super::connection::Connection;
+use super::dropped::Dropped;
 use super::end::End;
 use super::foresight::{Foresight, Next};
 use super::lately::Lately;
@@ -56,18 +57,12 @@ pub(super) struct Host {
     /// As if the host had one processor.
     strays_of_all: Cell<Budget>,
     resets: RefCell<Lately<Address, Budget>>,
-    /// Flows of which the packet that came last was dropped.
-    hushed: Lately<Flow, ()>,
-    /// Conversations that would not have begun, because what opens them was dropped: whether the host answered all the
-    /// same in the capture, so that what follows would not have been sent.
-    unbegun: Lately<Flow, bool>,
+    dropped: Dropped,
     seen: bool,
 }
 
 /// How many connections are followed, and of how many ports it is known whether they are open.
 const CONNECTIONS: u32 = 1 << 18;
-/// How many flows are remembered whose last packet was dropped.
-const HUSHED: u32 = 1 << 16;
 
 impl Host {
     /// The host of these addresses, guarded as was chosen.
@@ -90,8 +85,7 @@ impl Host {
             strays: RefCell::new(Lately::new(MAX_STRAY_SOURCES)),
             strays_of_all: Cell::new(Budget::default()),
             resets: RefCell::new(Lately::new(MAX_STRAY_SOURCES)),
-            hushed: Lately::new(HUSHED),
-            unbegun: Lately::new(HUSHED),
+            dropped: Dropped::default(),
             seen: false,
         }
     }
@@ -130,51 +124,38 @@ impl Host {
         carried || self.foresight.carries(flow)
     }
 
-    /// Remembers that a packet of this flow was dropped: what the host answered to it, it would not have said.
-    pub(super) fn hush(&mut self, flow: &Flow) {
-        self.hushed.put(*flow, ());
-    }
-
-    /// Remembers that the flow's last packet passed.
-    pub(super) fn unhush(&mut self, flow: &Flow) {
-        self.hushed.remove(flow);
-    }
-
-    /// Whether the flow's last packet was dropped.
-    pub(super) fn is_hushed(&self, flow: &Flow) -> bool {
-        self.hushed.contains(flow)
-    }
-
-    /// Remembers whether a packet that would begin a conversation was dropped: then what follows would not have been.
-    pub(super) fn begin(&mut self, packet: &Packet, flow: &Flow, dropped: bool) {
-        if !begins(packet) {
-            return;
+    /// Remembers what became of a packet that arrived, for what follows from that.
+    pub(super) fn pass_or_drop(&mut self, packet: &Packet, flow: &Flow, action: Action) {
+        let begins = begins(packet);
+        match action {
+            Action::Pass => self.dropped.passed(flow, begins),
+            Action::Drop => {
+                let exists =
+                    || self.connections.get(flow).is_some_and(|connection| connection.exists(self.now));
+                self.dropped.lost(flow, begins.then(|| !exists()));
+            }
         }
-        let exists = self.connections.get(flow).is_some_and(|connection| connection.exists(self.now));
-        if dropped && !exists {
-            self.unbegun.put(*flow, false);
-        } else {
-            self.unbegun.remove(flow);
-        }
+    }
+
+    /// Whether a packet that leaves only answers one that was dropped.
+    pub(super) fn answers_in_vain(&self, flow: &Flow) -> bool {
+        self.dropped.is_last(flow)
     }
 
     /// Whether a packet that arrives would not have been sent, because it goes on with what the host would not have
     /// said.
     pub(super) fn would_not_come(&self, packet: &Packet, flow: &Flow) -> bool {
-        packet.transport.protocol == IpProtocol::TCP
-            && !begins(packet)
-            && self.unbegun.get(flow) == Some(&true)
+        packet.transport.protocol == IpProtocol::TCP && !begins(packet) && self.dropped.is_begun_in_vain(flow)
     }
 
     /// Whether the host would not have said this, because what it answers was dropped. Its port is open nevertheless.
     pub(super) fn would_not_say(&mut self, packet: &Packet, flow: &Flow) -> bool {
-        let Some(answered) = self.unbegun.touch(flow) else { return false };
         let is_open = leaving(packet) == Leaving::Speech;
-        *answered |= is_open;
-        if is_open {
+        let is_in_vain = self.dropped.answer(flow, is_open);
+        if is_in_vain && is_open {
             self.ports.put(End::behind(packet), true);
         }
-        true
+        is_in_vain
     }
 
     /// Holds a packet that came in, or would have, against its source, or for it.
