@@ -202,7 +202,7 @@ fn go_out(
     };
     let flow = Flow::of_outgoing(packet);
     let leaving = leaving(packet);
-    if host.would_not_say(packet, &flow) {
+    if host.would_not_say(packet, &flow, leaving) {
         report.unasked += 1;
         return Ok(());
     }

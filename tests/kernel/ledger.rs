@@ -195,8 +195,7 @@ impl<'a> Ledger<'a> {
     /// Judges by other rules from now on.
     pub(crate) fn judge_by(&self, judgement: Judgement) -> Result<()> {
         let mut rules: Array<MapData, Wire<Rules>> = self.open("RULES")?;
-        let Wire(before) = rules.get(&0, 0)?;
-        Ok(rules.set(0, Wire(before.with_judgement(judgement)), 0)?)
+        Ok(rules.set(0, Wire(self.rules()?.with_judgement(judgement)), 0)?)
     }
 
     /// Says something of a port.

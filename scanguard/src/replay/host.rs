@@ -149,8 +149,8 @@ impl Host {
     }
 
     /// Whether the host would not have said this, because what it answers was dropped. Its port is open nevertheless.
-    pub(super) fn would_not_say(&mut self, packet: &Packet, flow: &Flow) -> bool {
-        let is_open = leaving(packet) == Leaving::Speech;
+    pub(super) fn would_not_say(&mut self, packet: &Packet, flow: &Flow, leaving: Leaving) -> bool {
+        let is_open = leaving == Leaving::Speech;
         let is_in_vain = self.dropped.answer(flow, is_open);
         if is_in_vain && is_open {
             self.ports.put(End::behind(packet), true);

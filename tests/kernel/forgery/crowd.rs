@@ -107,6 +107,7 @@ fn a_crowd_that_tries_other_ports_pushes_nothing_out_that_is_recalled() -> Resul
     };
     let seed = Ledger::of(&lab.guarded).rules()?.seed();
     let place = |port| place_of_greeting(&syn(0, 0, port), seed);
+    // Whoever tries all ports tries those too that are kept at the same place.
     let closed =
         (1_024..u16::MAX).find(|port| place(*port) == place(OPEN)).context("no port shares its place")?;
     for network in 0..TRIES {
