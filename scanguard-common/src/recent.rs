@@ -18,7 +18,7 @@ mod glance;
 mod name;
 mod sort;
 
-pub use glance::{Glance, Then, glance};
+pub use glance::{Glance, Look, Then, glance};
 pub use name::{Door, Name};
 pub use sort::Sort;
 

@@ -6,7 +6,7 @@ use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::{TcContext, XdpContext};
 use scanguard_common::cause::{Action, Cause};
 use scanguard_common::count::Note;
-use scanguard_common::recent::{Door, Glance, Moment, Recent, Sort, Then, glance, is_kept_of_a_crowd};
+use scanguard_common::recent::{Door, Glance, Look, Moment, Recent, Sort, Then, glance, is_kept_of_a_crowd};
 use scanguard_common::schema::InterfaceSlot;
 
 use crate::frame::PacketMemory;
@@ -69,7 +69,7 @@ extern "C" fn scanguard_opened(ctx: *mut xdp_md) -> u32 {
 /// does and its source is lost in the crowd that tries it.
 #[inline(always)] // one frame on the BPF stack less
 fn opened(frame: &PacketMemory, slot: InterfaceSlot) -> Option<Cause> {
-    let glance = glance(frame, Door::Incoming, slot, &Seen)?;
+    let glance = glance(frame, Door::Incoming, slot, &Look)?;
     let now = now();
     let may_be_refused = may_be_refused(glance.sender());
     if may_be_refused && let Some(refused) = recall(&glance, now) {
@@ -115,7 +115,7 @@ extern "C" fn scanguard_keep(ctx: *mut xdp_md, cause: u32) -> u32 {
 
 #[inline(always)] // one frame on the BPF stack less
 fn keep_incoming(frame: &PacketMemory, slot: InterfaceSlot, cause: Cause) -> Option<()> {
-    let glance = glance(frame, Door::Incoming, slot, &Seen)?;
+    let glance = glance(frame, Door::Incoming, slot, &Look)?;
     if glance.sort()?.keeps(cause) {
         keep(&glance, cause)
     } else if Sort::Greeting.keeps(cause) {
@@ -133,21 +133,9 @@ fn keep_incoming(frame: &PacketMemory, slot: InterfaceSlot, cause: Cause) -> Opt
 /// Keeps that this side has just spoken.
 #[inline(never)] // as above
 pub(crate) fn keep_what_leaves(ctx: &TcContext, slot: InterfaceSlot) {
-    let glance = glance(&PacketMemory::outgoing(ctx), Door::Outgoing, slot, &Seen);
+    let glance = glance(&PacketMemory::outgoing(ctx), Door::Outgoing, slot, &Look);
     if let Some(glance) = glance.filter(|glance| glance.sort().is_some_and(|sort| sort.keeps(act::LEAVES))) {
         let _ = keep(&glance, act::LEAVES);
-    }
-}
-
-/// Goes on with nothing: brings all kinds of frames into one form, where there is time for it.
-struct Seen;
-
-impl Then for Seen {
-    type Found = Glance;
-
-    #[inline(always)] // see `glance`
-    fn then(&self, glance: &Glance) -> Option<Glance> {
-        Some(*glance)
     }
 }
 

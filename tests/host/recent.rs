@@ -9,7 +9,7 @@ use scanguard_common::parse::parse;
 use scanguard_common::parse::transport::Port;
 use scanguard_common::policy::{ClosedPorts, Preset};
 use scanguard_common::recent::{
-    Door, Glance, Moment, Name, Recent, Sort, Then, glance, is_kept, is_kept_of_a_crowd,
+    Door, Glance, Look, Moment, Name, Recent, Sort, glance, is_kept, is_kept_of_a_crowd,
 };
 use scanguard_common::schema::{InterfaceSlot, RECENT_PLACES, Rules};
 use scanguard_harness::{
@@ -21,20 +21,9 @@ const SEED: u64 = 0x5eed_0009;
 const FRAMES: usize = 300_000;
 const PORTS: [u16; 4] = [22, 80, 443, 8080];
 
-/// What is seen of a frame.
-struct Seen;
-
-impl Then for Seen {
-    type Found = Glance;
-
-    fn then(&self, glance: &Glance) -> Option<Glance> {
-        Some(*glance)
-    }
-}
-
 /// What is seen of a frame that comes in on the first interface.
 fn seen(frame: &[u8]) -> Option<Glance> {
-    glance(frame, Door::Incoming, InterfaceSlot::new(0)?, &Seen)
+    glance(frame, Door::Incoming, InterfaceSlot::new(0)?, &Look)
 }
 
 /// The name of a frame that comes in, and its sort.
@@ -44,7 +33,7 @@ fn name(frame: &[u8]) -> Option<(Name, Sort)> {
 
 fn name_at(frame: &[u8], slot: u32, door: Door) -> Option<(Name, Sort)> {
     let slot = InterfaceSlot::new(slot).expect("a slot that exists");
-    let glance = glance(frame, door, slot, &Seen)?;
+    let glance = glance(frame, door, slot, &Look)?;
     assert!(glance.place(SEED) < RECENT_PLACES);
     Some((*glance.name(), glance.sort().expect("whatever was seen at a glance has a sort")))
 }

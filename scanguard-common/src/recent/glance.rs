@@ -97,6 +97,18 @@ pub trait Then {
     }
 }
 
+/// Goes on with nothing: brings all kinds of frames into one form, where there is time for it.
+pub struct Look;
+
+impl Then for Look {
+    type Found = Glance;
+
+    #[inline(always)] // see [`glance`]
+    fn then(&self, glance: &Glance) -> Option<Glance> {
+        Some(*glance)
+    }
+}
+
 /// Looks at a frame that came in or leaves by the interface of a slot, and goes on; `None` where it has no name: then it
 /// has to be parsed.
 ///

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use scanguard_common::recent::{Door, Glance, Then, glance};
+use scanguard_common::recent::{Door, Look, glance};
 use scanguard_common::schema::InterfaceSlot;
 use scanguard_harness::{Ip, Random};
 
@@ -16,18 +16,9 @@ const SEED: u64 = 0x5eed_0017;
 
 /// Whether the frame is taken for one that a stack wrote.
 fn is_a_stacks(frame: &[u8]) -> bool {
-    struct Greeting<'f>(&'f [u8]);
-
-    impl Then for Greeting<'_> {
-        type Found = Glance;
-
-        fn then(&self, glance: &Glance) -> Option<Glance> {
-            glance.is_as_stacks_write(self.0).then(|| glance.greeting()).flatten()
-        }
-    }
-
     let slot = InterfaceSlot::new(0).expect("the first slot");
-    glance(frame, Door::Incoming, slot, &Greeting(frame)).is_some()
+    let seen = glance(frame, Door::Incoming, slot, &Look);
+    seen.is_some_and(|glance| glance.is_as_stacks_write(frame) && glance.greeting().is_some())
 }
 
 #[test]

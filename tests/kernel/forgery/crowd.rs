@@ -15,7 +15,7 @@ use scanguard_common::ban::{Ban, Terms};
 use scanguard_common::cause::Cause;
 use scanguard_common::classify::signature::Label;
 use scanguard_common::evidence::Kind;
-use scanguard_common::recent::{Door, Glance, Then, glance};
+use scanguard_common::recent::{Door, Look, glance};
 use scanguard_common::schema::{DOOR_PLACES, InterfaceSlot};
 use scanguard_harness::{Frame, GUARDED_V4, INTERFACE, Injector, Lab};
 
@@ -135,16 +135,8 @@ fn a_crowd_that_tries_other_ports_pushes_nothing_out_that_is_recalled() -> Resul
 
 /// Where it is kept what was decided of SYNs like this one, whoever sends them.
 fn place_of_greeting(syn: &[u8], seed: u64) -> Option<u32> {
-    struct Seen;
-    impl Then for Seen {
-        type Found = Glance;
-
-        fn then(&self, glance: &Glance) -> Option<Glance> {
-            Some(*glance)
-        }
-    }
     let slot = InterfaceSlot::new(0)?;
-    Some(glance(syn, Door::Incoming, slot, &Seen)?.greeting()?.place(seed))
+    Some(glance(syn, Door::Incoming, slot, &Look)?.greeting()?.place(seed))
 }
 
 /// Keeps this thread on its processor: what was decided a moment ago each has for itself, and a frame is received where it
