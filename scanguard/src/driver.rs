@@ -5,6 +5,8 @@ use std::path::Path;
 
 use rtnetlink::sys::{Socket, SocketAddr};
 
+use crate::netlink;
+
 /// The netlink protocol of generic netlink (`NETLINK_GENERIC`).
 const GENERIC: isize = 16;
 /// The family that knows all families (`GENL_ID_CTRL`), its request (`CTRL_CMD_GETFAMILY`) and its attributes.
@@ -40,8 +42,7 @@ pub(crate) fn runs_xdp_on_pieces(index: u32) -> Option<bool> {
 }
 
 fn features(index: u32) -> Option<u64> {
-    let mut socket = Socket::new(GENERIC).ok()?;
-    socket.bind_auto().ok()?;
+    let socket = netlink::socket(GENERIC).ok()?;
     socket.connect(&SocketAddr::new(0, 0)).ok()?;
     let family = ask(&socket, (CONTROL, GET_FAMILY), FAMILY_NAME, b"netdev\0")?;
     let family = u16::from_ne_bytes(attribute(&family, FAMILY_ID)?.try_into().ok()?);

@@ -34,7 +34,7 @@ pub(crate) async fn list(index: u32, hook: Hook) -> anyhow::Result<Vec<Filter>> 
             Hook::Ingress => question.ingress(),
             Hook::Egress => question.egress(),
         };
-        question.execute().try_collect().await
+        Ok(question.execute().try_collect().await?)
     })
     .await
     .context("listing traffic control filters")?;

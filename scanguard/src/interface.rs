@@ -172,7 +172,7 @@ impl Interfaces {
     /// Asks the kernel.
     pub(crate) async fn read() -> anyhow::Result<Interfaces> {
         let links: Vec<LinkMessage> =
-            netlink::ask(async |handle| handle.link().get().execute().try_collect().await)
+            netlink::ask(async |handle| Ok(handle.link().get().execute().try_collect().await?))
                 .await
                 .context("listing network interfaces")?;
         Ok(Interfaces(links.into_iter().map(NetworkInterface::from_message).collect()))

@@ -18,6 +18,7 @@ use crate::clock;
 use crate::error::Error;
 use crate::lock::Lock;
 use crate::maps::Maps;
+use crate::netlink;
 use crate::pin::Pins;
 use crate::prefix::{Prefix, key_of_source};
 
@@ -50,11 +51,7 @@ impl Why {
 
 /// Everybody whom this host depends on, as of now.
 pub(crate) async fn read() -> anyhow::Result<Vec<(IpAddr, Why)>> {
-    let (connection, handle, _) = rtnetlink::new_connection().context("opening an rtnetlink socket")?;
-    let connection = tokio::spawn(connection);
-    let known = ask(&handle).await;
-    connection.abort();
-    let mut known = known?;
+    let mut known = netlink::ask(async |handle| ask(&handle).await).await?;
     known.extend(resolvers()?.into_iter().map(|address| (address, Why::Resolver)));
     known.sort_unstable();
     known.dedup();

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
 use scanguard_harness::{GUARDED_V4, Host, INTERFACE, Lab, Process};
 
@@ -42,7 +42,7 @@ fn run_detaches_what_it_attached_and_nothing_else() -> Result<()> {
         guard.run("attach eth1")?;
         let mut run = start_run(&guard)?;
         run.signal(signal)?;
-        let output = run.wait(LIMIT)?;
+        let output = run.wait(LIMIT).with_context(|| signal.to_string())?;
         ensure!(output.status.success(), "{signal}: {}", String::from_utf8_lossy(&output.stderr));
         let status = guard.run("status")?;
         ensure!(!status.contains(INTERFACE) && status.contains("eth1"), "{signal}: {status}");

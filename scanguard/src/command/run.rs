@@ -49,19 +49,18 @@ impl Args {
         let chosen = self.attach.chosen().await?;
         let request = self.attach.request(&chosen, log::kernel_level(verbose));
         let mut attached = guard::attach(&request, output).await?;
-        let watched = watch(&mut attached, verbose, output, stop).await;
+        // At whatever point of a question to the kernel the wish comes, it counts: nothing is half done there.
+        let watched = tokio::select! {
+            () = stop.asked() => Ok(()),
+            ended = watch(&mut attached, verbose, output) => ended,
+        };
         let detached = guard::detach_own(&attached).await;
         watched.and(detached)
     }
 }
 
-/// Shows what happens until the end.
-async fn watch(
-    attached: &mut [Attached],
-    verbose: u8,
-    output: &mut Output<'_>,
-    stop: &mut Stop,
-) -> anyhow::Result<()> {
+/// Shows what happens as long as anything is left of what this command guards.
+async fn watch(attached: &mut [Attached], verbose: u8, output: &mut Output<'_>) -> anyhow::Result<()> {
     for own in attached.iter_mut() {
         output.word(format_args!("{}: guarded, in {} mode, until Ctrl-C", own.name, own.mode.name()));
         if verbose > 0 {
@@ -78,7 +77,6 @@ async fn watch(
     let mut ticks: Interval = interval(Duration::from_secs(1));
     loop {
         tokio::select! {
-            () = stop.asked() => return Ok(()),
             _ = ticks.tick() => {
                 tell_of_redirections(&pins, output).await?;
                 let guarded = own_of(&pins, attached).await?;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use nix::errno::Errno;
-use rtnetlink::sys::Socket;
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 
 use super::Reason;
 use crate::error::Error;
+use crate::netlink;
 
 // Numbers of `linux/netlink.h` and `linux/netfilter/nf_tables.h`.
 const NLM_F_REQUEST: u16 = 0x1;
@@ -111,12 +111,11 @@ fn full_name(message: &[u8], table: u16, chain: u16) -> Option<String> {
 
 /// All objects of one sort: each as it stands behind the header of netlink. None where there is no nf_tables.
 fn dump(sort: u16) -> anyhow::Result<Vec<Vec<u8>>> {
-    let mut socket = match Socket::new(NETLINK_NETFILTER) {
+    let socket = match netlink::socket(NETLINK_NETFILTER) {
         Ok(socket) => socket,
         Err(error) if error.raw_os_error() == Some(Errno::EPROTONOSUPPORT as i32) => return Ok(Vec::new()),
         Err(error) => return Err(error).context("opening a netlink socket"),
     };
-    socket.bind_auto().context("binding a netlink socket")?;
     socket.send(&request(sort), 0).context("asking by netlink")?;
     let mut objects = Vec::new();
     loop {

@@ -1,5 +1,6 @@
 //! Programs that cannot outlive their owner.
 
+use std::fs;
 use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, parent_id};
 use std::process::{Child, Command, Output, Stdio};
@@ -66,7 +67,7 @@ impl Process {
         let deadline = Instant::now() + limit;
         while !self.has_ended()? {
             if Instant::now() > deadline {
-                bail!("`{}` has not ended after {limit:?}", self.command_line);
+                bail!("`{}` has not ended after {limit:?}: {}", self.command_line, self.whereabouts());
             }
             sleep(POLL);
         }
@@ -136,6 +137,18 @@ impl Process {
         let status = waitid(Id::Pid(self.nix_pid()?), look)
             .with_context(|| format!("waiting for `{}`", self.command_line))?;
         Ok(status != WaitStatus::StillAlive)
+    }
+
+    /// What it has said, and where the kernel has each of its threads, for who wonders why it goes on.
+    fn whereabouts(&self) -> String {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).into_iter().flatten().flatten();
+        let stacks = threads.map(|thread| {
+            let said =
+                |file| fs::read_to_string(thread.path().join(file)).unwrap_or_else(|error| error.to_string());
+            format!("{} {}\n{}", said("comm").trim(), said("syscall").trim(), said("stack"))
+        });
+        let stacks: Vec<_> = stacks.collect();
+        format!("it printed {:?} and {:?}; its threads:\n{}", self.stdout(), self.stderr(), stacks.join("\n"))
     }
 
     fn reap(&mut self) -> Result<std::process::ExitStatus> {

@@ -11,6 +11,7 @@ use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder};
 use tokio::runtime::Builder;
 
 use crate::error::Error;
+use crate::netlink;
 
 /// The number of the loopback interface of every namespace.
 pub(super) const LOOPBACK: u32 = 1;
@@ -37,23 +38,20 @@ pub(super) fn enter(forwards: bool) -> anyhow::Result<()> {
             tracing::info!("writing {path}: {error}");
         }
     }
-    let runtime = Builder::new_current_thread().enable_io().build().context("starting a runtime")?;
-    runtime.block_on(make_everything_local())
+    let runtime = Builder::new_current_thread().enable_all().build().context("starting a runtime")?;
+    runtime.block_on(netlink::ask(async |handle| make_everything_local(&handle).await))
 }
 
-async fn make_everything_local() -> anyhow::Result<()> {
-    let (connection, handle, _) = rtnetlink::new_connection().context("opening a netlink socket")?;
-    let connection = tokio::spawn(connection);
+async fn make_everything_local(handle: &Handle) -> anyhow::Result<()> {
     let up = LinkUnspec::new_with_index(LOOPBACK).up().build();
     handle.link().set(up).execute().await.context("setting the loopback interface up")?;
     let v4 = RouteMessageBuilder::<Ipv4Addr>::new().scope(RouteScope::Host);
-    add(&handle, v4.kind(RouteType::Local).table_id(TABLE_LOCAL).output_interface(LOOPBACK).build()).await?;
+    add(handle, v4.kind(RouteType::Local).table_id(TABLE_LOCAL).output_interface(LOOPBACK).build()).await?;
     let v6 = RouteMessageBuilder::<Ipv6Addr>::new();
     let v6 = v6.kind(RouteType::Local).table_id(TABLE_LOCAL).output_interface(LOOPBACK).build();
-    if let Err(error) = add(&handle, v6).await {
+    if let Err(error) = add(handle, v6).await {
         tracing::info!("{error:#}");
     }
-    connection.abort();
     Ok(())
 }
 
