@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::ops::AddAssign;
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,8 +19,7 @@ use nix::unistd::Pid;
 use scanguard_harness::{INTERFACE, Injector, Lab};
 
 use crate::bare::sends_to;
-use crate::kernel::link::{Place, attach};
-use crate::kernel::{Program, send};
+use crate::kernel::send;
 use crate::machine;
 
 /// The lab, whose guarded end receives by a thread of its own.
@@ -58,13 +58,6 @@ impl Cable {
         let [thread] = new.as_slice() else { bail!("{} new threads receive, not one", new.len()) };
         machine::keep(Pid::from_raw(*thread), machine::RECEIVER)?;
         Ok(Receiver { _attached: attached, thread: *thread })
-    }
-
-    /// Attaches a bare program.
-    pub(crate) fn receive_by(&self, program: &Program) -> Result<Receiver<OwnedFd>> {
-        self.receive(|| {
-            self.lab.guarded.within(|| attach(program.as_fd(), Place::Entry, if_nametoindex(INTERFACE)?))
-        })
     }
 
     /// How many frames the guarded end has taken from the cable.
@@ -157,21 +150,18 @@ impl<T> Receiver<T> {
         Ok(())
     }
 
-    /// Packets that the guarded end takes from the cable in a second of the receiving thread's time, so that others may
-    /// be at work, measured over a span of time; again, and saying so, where nothing arrived meanwhile.
+    /// What the guarded end takes from the cable meanwhile; again, and saying so, where nothing arrived.
     ///
     /// # Errors
     ///
     /// Fails where nothing arrives at all.
-    pub(crate) fn rate(&self, cable: &Cable, source: &Source, span: Duration) -> Result<f64> {
+    pub(crate) fn take(&self, cable: &Cable, source: &Source, span: Duration) -> Result<Taken> {
         loop {
             let (start, before, seen) = (self.processor_time()?, cable.received()?, source.seen());
             thread::sleep(span);
             let (end, after) = (self.processor_time()?, cable.received()?);
             if after > before {
-                #[expect(clippy::cast_precision_loss, reason = "a count below 2⁵³")]
-                let packets = (after - before) as f64;
-                return Ok(packets / end.saturating_sub(start).as_secs_f64());
+                return Ok(Taken { packets: after - before, time: end.saturating_sub(start) });
             }
             eprintln!("no frame arrived within {span:?}; the source had {seen}, and has {}", source.seen());
             self.await_frames(cable, source)?;
@@ -183,6 +173,29 @@ impl<T> Receiver<T> {
         let text = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
         let nanos = text.split(' ').next().context("an empty line")?;
         Ok(Duration::from_nanos(nanos.parse()?))
+    }
+}
+
+/// What was taken from the cable, and how much of the receiving thread's time that took, so that others may be at work.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) packets: u64,
+    pub(crate) time: Duration,
+}
+
+impl Taken {
+    /// Packets in a second of that time.
+    pub(crate) fn rate(self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a count below 2⁵³")]
+        let packets = self.packets as f64;
+        packets / self.time.as_secs_f64()
+    }
+}
+
+impl AddAssign for Taken {
+    fn add_assign(&mut self, more: Taken) {
+        self.packets += more.packets;
+        self.time += more.time;
     }
 }
 

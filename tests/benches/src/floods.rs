@@ -1,7 +1,10 @@
 //! How many packets of a flood end at a real interface in a second, beside other ways to drop them.
 
 mod rival;
+mod turns;
+mod xdp_filter;
 
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -14,15 +17,18 @@ use serde_json::Value;
 use crate::bare::{XDP_DROP, always, drops_where};
 use crate::cable::{Cable, Receiver, Source};
 use crate::kernel::Kind;
+use crate::kernel::link::open;
 use crate::row::{Goal, Judged, Row, Section, Unit};
 use crate::sample::Pairs;
 
 use self::rival::{RIVALS, Undo};
+use self::turns::{Contender, TURN, TURNS, rates};
+use self::xdp_filter::XdpFilter;
 
 /// How the benchmark is called.
 pub const NAME: &str = "floods";
 
-/// How long each repetition lasts, and how long it runs before it counts.
+/// How long a filter of the kernel's is measured in each repetition, and how long it runs before it counts.
 const SPAN: Duration = Duration::from_millis(300);
 const WARM_UP: Duration = Duration::from_millis(100);
 
@@ -42,20 +48,36 @@ pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
     let reader = cable.lab.guarded.within(|| drops_where(PORT_OFFSET, PORT.to_be_bytes()))?;
     let frame = Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(40_000, PORT).flags("FPU").build();
     let source = Source::flood(&cable, frame)?;
+    let xdp_filter = XdpFilter::load(&cable.lab.guarded)?;
     let told = || told(&cable.lab.guarded, scanguard);
+    let told_by_xdp_filter = || xdp_filter::COUNTER.read(&cable.lab.guarded);
     let mut beside_floor = Pairs::default();
     let mut beside_reader = Pairs::default();
+    let mut beside_xdp_filter = Pairs::default();
     let mut beside_rivals: Vec<Pairs> = RIVALS.iter().map(|_| Pairs::default()).collect();
     for _ in 0..repetitions {
         let line = Line { cable: &cable, source: &source };
-        let bare = line.rate("bare drop", &cable.receive_by(&floor)?, None)?;
-        let reading = line.rate("bare drop by port", &cable.receive_by(&reader)?, None)?;
-        let guarded = line.rate("scanguard", &guard(&cable, scanguard, EACH_BY_ITSELF)?, Some(&told))?;
+        let receiver = guard(&cable, scanguard, EACH_BY_ITSELF)?;
+        let (link, program) = cable.lab.guarded.within(|| open(Path::new(ENTRY)))?;
+        let contenders = [
+            Contender { name: "scanguard", program: program.as_fd(), counter: Some(&told) },
+            Contender { name: "bare drop", program: floor.as_fd(), counter: None },
+            Contender { name: "bare drop by port", program: reader.as_fd(), counter: None },
+            Contender {
+                name: xdp_filter::NAME,
+                program: xdp_filter.program.as_fd(),
+                counter: Some(&told_by_xdp_filter),
+            },
+        ];
+        let [guarded, bare, reading, filtering] = rates(&line, &receiver, link.as_fd(), &contenders)?;
+        drop(link); // scanguard waits for that when it is detached
+        drop(receiver);
         beside_floor.push(bare, guarded);
         beside_reader.push(reading, guarded);
+        beside_xdp_filter.push(filtering, guarded);
         for (rival, pairs) in RIVALS.iter().zip(&mut beside_rivals) {
             let counter = || rival.counter.read(&cable.lab.guarded);
-            let rate = line.rate(rival.name, &rival.set_up(&cable)?, Some(&counter))?;
+            let rate = line.rate(rival.name, &rival.set_up(&cable)?, &counter)?;
             pairs.push(rate, guarded);
         }
     }
@@ -66,15 +88,21 @@ pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
     let mut rows = vec![
         row("bare drop", &beside_floor, Goal::AtLeast(0.93))?,
         row("bare drop by port", &beside_reader, Goal::None)?,
+        row(xdp_filter::NAME, &beside_xdp_filter, Goal::AtLeast(1.0))?,
     ];
     for (rival, pairs) in RIVALS.iter().zip(&beside_rivals) {
         rows.push(row(rival.name, pairs, rival.goal)?);
     }
-    let about = "XMAS probes, sent by one processor as fast as it can and received over a veth by a thread of its own \
-        on another: packets in a second of that thread's processor time. Nothing of the flood may reach the host's TCP. A bare drop never \
-        reads the frame, which another processor has written; *by port* it reads two bytes of it first. Rules count what \
-        they drop, as scanguard does, and by that it is made sure that they drop everything.";
-    Ok(Section { name: NAME, about: about.to_owned(), rows, notes: versions(&cable.lab.guarded)? })
+    let about = format!(
+        "XMAS probes, sent by one processor as fast as it can and received over a veth by a thread of its own on another: \
+         packets in a second of that thread's processor time. Nothing of the flood may reach the host's TCP. A bare drop \
+         never reads the frame, which another processor has written; *by port* it reads two bytes of it first. XDP \
+         programs take turns of {} ms in the same link, {TURNS} each in a repetition; the kernel's own filters follow, for \
+         {} ms each. All but the bare ones count what they drop, and by that it is made sure that they drop everything.",
+        TURN.as_millis(),
+        SPAN.as_millis(),
+    );
+    Ok(Section { name: NAME, about, rows, notes: versions(&cable.lab.guarded)? })
 }
 
 /// The cable, and what keeps it full.
@@ -83,32 +111,23 @@ struct Line<'a> {
     source: &'a Source,
 }
 
+/// The kernel counts what arrives by the batch, and so may be that much ahead of whoever drops it.
+const BATCH: u64 = 256;
+
 impl Line<'_> {
     /// Measures whatever is attached, and makes sure by what it counts itself that it has dropped everything.
-    fn rate<T>(
-        &self,
-        name: &str,
-        receiver: &Receiver<T>,
-        counter: Option<&dyn Fn() -> Result<u64>>,
-    ) -> Result<f64> {
-        /// The kernel counts what arrives by the batch, and so may be that much ahead of whoever drops it.
-        const BATCH: u64 = 256;
+    fn rate<T>(&self, name: &str, receiver: &Receiver<T>, counter: &dyn Fn() -> Result<u64>) -> Result<f64> {
         let context = || format!("measuring {name}");
         receiver.await_frames(self.cable, self.source).with_context(context)?;
         thread::sleep(WARM_UP);
-        let count = || counter.map(|count| count()).transpose();
         let passed = self.cable.segments()?;
-        let dropped = count().with_context(context)?;
-        let received = self.cable.received()?;
-        let rate = receiver.rate(self.cable, self.source, SPAN).with_context(context)?;
-        let received = self.cable.received()? - received;
-        if let Some((before, after)) = dropped.zip(count().with_context(context)?) {
-            let dropped = after - before;
-            ensure!(dropped + BATCH >= received, "{name} dropped {dropped} of {received} packets");
-        }
+        let before = counter().with_context(context)?;
+        let taken = receiver.take(self.cable, self.source, SPAN).with_context(context)?;
+        let (dropped, received) = (counter().with_context(context)? - before, taken.packets);
+        ensure!(dropped + BATCH >= received, "{name} dropped {dropped} of {received} packets");
         let passed = self.cable.segments()? - passed;
         ensure!(passed == 0, "{name} let {passed} of {received} packets through");
-        Ok(rate)
+        Ok(taken.rate())
     }
 }
 
@@ -126,6 +145,9 @@ fn told(host: &Host, scanguard: &Path) -> Result<u64> {
 /// The options by which each packet of a flood is judged by itself: its sender is not banned, and what is closed is dropped
 /// from the first packet on.
 pub(crate) const EACH_BY_ITSELF: &[&str] = &["--preset", "off", "--closed-ports", "ingress"];
+
+/// Where scanguard pins the link of the first interface that it guards.
+pub(crate) const ENTRY: &str = "/sys/fs/bpf/scanguard/links/0";
 
 /// scanguard, attached with these options to the end of the cable. It goes when this is dropped.
 pub(crate) fn guard(cable: &Cable, scanguard: &Path, options: &[&str]) -> Result<Receiver<Undo>> {

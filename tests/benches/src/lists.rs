@@ -5,7 +5,7 @@ mod table;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result, bail, ensure};
 use aya::maps::Map;
@@ -30,8 +30,11 @@ pub const NAME: &str = "lists";
 /// How long each list is, beside one of one entry.
 pub const LENGTHS: [u32; 3] = [1_000, 100_000, 1_000_000];
 
-/// How often each repetition shows the programs its frame.
+/// How often each turn shows the programs its frame.
 pub const RUNS: u32 = 50_000;
+
+/// How many turns both sides take in a repetition, one after the other: what happens beside them is then shared.
+const TURNS: u32 = 3;
 
 impl List {
     /// The paths that are measured: one that never asks for a list, and two that ask for it: about the same source each
@@ -123,9 +126,8 @@ fn unchanged(
     runs: u32,
     mut tell: impl FnMut(u32, (f64, f64)),
 ) -> Result<()> {
-    let beside = short.cost(None, path, runs)?;
     for (length, subject) in long {
-        tell(*length, (beside, subject.cost(None, path, runs)?));
+        tell(*length, by_turns([(short, None), (subject, None)], path, runs)?.into());
     }
     Ok(())
 }
@@ -149,13 +151,36 @@ fn growing(
     runs: u32,
     mut tell: impl FnMut(u32, Costs),
 ) -> Result<()> {
-    let of_short = short.cost(Some(short.asked(one)?), path, runs)?;
+    let in_short = Some(short.asked(one)?);
     for (length, subject) in long {
-        let long_look_up = short.cost(Some(subject.asked(one)?), path, runs)?;
-        let long_path = subject.cost(Some(short.asked(one)?), path, runs)?;
-        tell(*length, Costs { short: of_short, long_look_up, long_path });
+        let in_long = Some(subject.asked(one)?);
+        let sides = [(short, in_short), (short, in_long), (subject, in_short)];
+        let [short, long_look_up, long_path] = by_turns(sides, path, runs)?;
+        tell(*length, Costs { short, long_look_up, long_path });
     }
     Ok(())
+}
+
+/// Nanoseconds of a path for each side: the programs that judge it, and what is looked up before them.
+fn by_turns<const N: usize>(
+    sides: [(&Subject, Option<Asked<'_>>); N],
+    path: &mut Path,
+    runs: u32,
+) -> Result<[f64; N]> {
+    if path.sender == Sender::OneOfACrowd {
+        for (subject, asked) in sides {
+            subject.gather(asked, path)?;
+        }
+    }
+    let mut means = [0.0; N];
+    for turn in 0..TURNS {
+        let mut order: Vec<_> = sides.iter().zip(&mut means).collect();
+        order.rotate_left(turn as usize % N); // so that each comes first
+        for ((subject, asked), mean) in order {
+            *mean += subject.cost(*asked, path, runs)? / f64::from(TURNS);
+        }
+    }
+    Ok(means)
 }
 
 /// The programs with lists of some lengths.
@@ -194,6 +219,14 @@ impl Subject {
         Ok(Asked::Addresses(addresses.fd().as_fd()))
     }
 
+    /// Brings a crowd about that tries the same port. Who came with an earlier figure has not just come, and would be
+    /// pushed out where a crowd is turned away.
+    fn gather(&self, look_up: Option<Asked<'_>>, path: &mut Path) -> Result<()> {
+        run(self.front(look_up, path)?.as_fd(), &path.frame(), CROWD)?;
+        path.meet(CROWD);
+        Ok(())
+    }
+
     /// Nanoseconds of a path, behind a bare look-up if there is one.
     fn cost(&self, look_up: Option<Asked<'_>>, path: &mut Path, runs: u32) -> Result<f64> {
         let cause = path.cause.context("a path that is counted")?;
@@ -205,24 +238,40 @@ impl Subject {
         if path.sender != Sender::OneOfACrowd {
             self.strangers.borrow_mut().forget_news()?;
         }
-        let door = self.programs.door(INGRESS)?;
-        let is_first_contact = path.is_first_contact();
-        let step = if is_first_contact { Fronted::STEP } else { 0 };
-        let front = look_up.map(|asked| Fronted::asking(asked, door, Shape::PLAIN.stranger_offset(), step));
-        let front = front.transpose()?;
-        let program = front.as_ref().map_or(door, AsFd::as_fd);
-        if path.sender == Sender::OneOfACrowd {
-            // Who came with an earlier figure has not just come, and would be pushed out where a crowd is turned away.
-            run(program, &path.frame(), CROWD)?;
-            path.meet(CROWD);
-        }
         let before = self.programs.counted(cause)?;
-        let run = run(program, &path.frame(), runs)?;
-        path.meet(if is_first_contact { runs } else { 0 });
+        let run = run(self.front(look_up, path)?.as_fd(), &path.frame(), runs)?;
+        path.meet(if path.is_first_contact() { runs } else { 0 });
         ensure!(run.action == action.cast_unsigned(), "the program returned {} and not {action}", run.action);
         let counted = self.programs.counted(cause)? - before;
         ensure!(counted == u64::from(runs), "{counted} of {runs} packets were counted as {}", cause.name());
         Ok(run.nanos)
+    }
+
+    /// The first door, behind what looks each frame's source up in a list and gives each first contact a source of its own.
+    fn front(&self, look_up: Option<Asked<'_>>, path: &Path) -> Result<Front<'_>> {
+        let door = self.programs.door(INGRESS)?;
+        let step = if path.is_first_contact() { Fronted::STEP } else { 0 };
+        Ok(match look_up {
+            Some(asked) => Front::Asking(Fronted::asking(asked, door, Shape::PLAIN.stranger_offset(), step)?),
+            None => Front::None(door),
+        })
+    }
+}
+
+/// What frames come to first.
+enum Front<'a> {
+    /// What looks their source up, and then the door.
+    Asking(Fronted),
+    /// The door.
+    None(BorrowedFd<'a>),
+}
+
+impl AsFd for Front<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Front::Asking(fronted) => fronted.as_fd(),
+            Front::None(door) => *door,
+        }
     }
 }
 

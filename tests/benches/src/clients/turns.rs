@@ -11,16 +11,16 @@ use nix::net::if_::if_nametoindex;
 use scanguard_harness::{Host, INTERFACE};
 
 use super::load::Clients;
+use crate::floods::ENTRY;
 use crate::kernel::Program;
-use crate::kernel::link::{Place, attach, open, replace};
+use crate::kernel::link::{attach_at_exit, open, replace};
 
 /// How long each side serves in one repetition, in all its turns.
 pub(super) const EACH: Duration = Duration::from_millis(1_500);
 /// How long it goes on before it counts, so that nothing is on its way any more that the other side let through.
 const SETTLING: Duration = Duration::from_millis(10);
 
-/// Where scanguard pins the links of the first interface that it guards.
-const ENTRY: &str = "/sys/fs/bpf/scanguard/links/0";
+/// Where scanguard pins the link of the second door beside [`ENTRY`].
 const EXIT: &str = "/sys/fs/bpf/scanguard/egress/0";
 
 /// Whose turn it is.
@@ -89,7 +89,7 @@ impl Turns<'_> {
             (Side::Guarded, Some(_)) => {}
             (Side::Guarded, None) => {
                 let program = self.outgoing.as_fd();
-                let put = || attach(program, Place::Exit, if_nametoindex(INTERFACE)?);
+                let put = || attach_at_exit(program, if_nametoindex(INTERFACE)?);
                 self.exit = Some(self.host.within(put)?);
             }
         }

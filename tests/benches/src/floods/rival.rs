@@ -1,4 +1,4 @@
-//! Other ways to drop the flood: of each the rule that comes nearest, which counts what it drops as scanguard does.
+//! The kernel's own filters: of each the rule that comes nearest, which counts what it drops as scanguard does.
 
 use std::time::Duration;
 
@@ -13,8 +13,6 @@ pub(super) struct Rival {
     pub(super) name: &'static str,
     /// How many times as fast scanguard is to be.
     pub(super) goal: Goal,
-    /// Whether it is an XDP program by itself.
-    is_xdp: bool,
     set_up: &'static [&'static str],
     take_down: &'static [&'static str],
     pub(super) counter: Counter,
@@ -27,11 +25,10 @@ pub(super) struct Counter {
     pub(super) after: &'static str,
 }
 
-pub(super) const RIVALS: [Rival; 5] = [
+pub(super) const RIVALS: [Rival; 4] = [
     Rival {
         name: "nftables, netdev ingress",
         goal: Goal::AtLeast(1.0),
-        is_xdp: false,
         set_up: &[
             "nft add table netdev bench",
             "nft add chain netdev bench in { type filter hook ingress device eth0 priority -500 ; }",
@@ -43,7 +40,6 @@ pub(super) const RIVALS: [Rival; 5] = [
     Rival {
         name: "nftables, prerouting raw",
         goal: Goal::AtLeast(1.0),
-        is_xdp: false,
         set_up: &[
             "nft add table ip bench",
             "nft add chain ip bench in { type filter hook prerouting priority raw ; }",
@@ -55,7 +51,6 @@ pub(super) const RIVALS: [Rival; 5] = [
     Rival {
         name: "iptables, raw",
         goal: Goal::AtLeast(1.0),
-        is_xdp: false,
         set_up: &[
             "iptables -t raw -A PREROUTING -p tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG FIN,PSH,URG -j DROP",
         ],
@@ -65,21 +60,9 @@ pub(super) const RIVALS: [Rival; 5] = [
     Rival {
         name: "iptables, conntrack INVALID",
         goal: Goal::AtLeast(3.0),
-        is_xdp: false,
         set_up: &["iptables -A INPUT -m conntrack --ctstate INVALID -j DROP"],
         take_down: &["iptables -F INPUT"],
         counter: Counter { line: "iptables -v -S INPUT", after: "-c " },
-    },
-    Rival {
-        name: "xdp-filter, by port",
-        goal: Goal::AtLeast(1.0),
-        is_xdp: true,
-        set_up: &[
-            "xdp-filter load --mode native --features tcp eth0",
-            "xdp-filter port --proto tcp --mode dst 9",
-        ],
-        take_down: &["xdp-filter unload eth0"],
-        counter: Counter { line: "xdp-filter status", after: "XDP_DROP" },
     },
 ];
 
@@ -89,18 +72,22 @@ impl Rival {
         let undo = Undo {
             host: host.clone(),
             lines: self.take_down.iter().map(|line| words(line)).collect(),
-            merges: !self.is_xdp,
+            merges: true,
         };
         cable.receive(|| {
-            for line in self.set_up {
-                run(host, &words(line)).with_context(|| format!("setting up {}", self.name))?;
-            }
-            if !self.is_xdp {
-                cable.merge(true)?;
-            }
+            set_up(host, self.name, self.set_up)?;
+            cable.merge(true)?;
             Ok(undo)
         })
     }
+}
+
+/// Runs these lines, by which a rival is set up.
+pub(super) fn set_up(host: &Host, name: &str, lines: &[&str]) -> Result<()> {
+    for line in lines {
+        run(host, &words(line)).with_context(|| format!("setting up {name}"))?;
+    }
+    Ok(())
 }
 
 impl Counter {
@@ -144,7 +131,7 @@ impl Drop for Undo {
     }
 }
 
-fn words(line: &str) -> Vec<String> {
+pub(super) fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
 }
 

@@ -13,31 +13,19 @@ use aya_obj::generated::{
 
 use super::{call, empty_attr, number, raw_call};
 
-/// Where at an interface a program stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Where frames come in: XDP in native mode.
-    Entry,
-    /// Where they leave: tcx, since Linux 6.6.
-    Exit,
-}
-
-/// Attaches a program to an interface of the calling thread's network namespace, as long as the returned link is open.
+/// Attaches a program where frames leave an interface of the calling thread's network namespace (tcx, since Linux 6.6), as
+/// long as the returned link is open.
 ///
 /// # Errors
 ///
-/// Fails at the entry where there is another program, or where the driver runs none.
-pub fn attach(program: BorrowedFd<'_>, place: Place, interface: u32) -> Result<OwnedFd> {
-    const NATIVE: u32 = 1 << 2; // XDP_FLAGS_DRV_MODE of linux/if_link.h
+/// Fails where the kernel has no such links.
+pub fn attach_at_exit(program: BorrowedFd<'_>, interface: u32) -> Result<OwnedFd> {
     let mut attr = empty_attr();
     // SAFETY: all fields of the union are integers.
     let link = unsafe { &mut attr.link_create };
     link.__bindgen_anon_1 = bpf_attr__bindgen_ty_14__bindgen_ty_1 { prog_fd: number(program) };
     link.__bindgen_anon_2 = bpf_attr__bindgen_ty_14__bindgen_ty_2 { target_ifindex: interface };
-    (link.attach_type, link.flags) = match place {
-        Place::Entry => (bpf_attach_type::BPF_XDP as u32, NATIVE),
-        Place::Exit => (bpf_attach_type::BPF_TCX_EGRESS as u32, 0),
-    };
+    link.attach_type = bpf_attach_type::BPF_TCX_EGRESS as u32;
     // SAFETY: the call takes no pointers.
     unsafe { call(bpf_cmd::BPF_LINK_CREATE, &mut attr) }.context("attaching a program")
 }
@@ -86,10 +74,20 @@ fn program_of(link: BorrowedFd<'_>) -> Result<OwnedFd> {
     ask.info = (&raw mut info) as u64;
     // SAFETY: the record outlives the call, and its size is told.
     unsafe { raw_call(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr) }.context("asking about a link")?;
+    program(info.prog_id)
+}
+
+/// Opens a loaded program by the number that the kernel knows it by.
+///
+/// # Errors
+///
+/// Fails where there is none of this number.
+pub fn program(id: u32) -> Result<OwnedFd> {
     let mut attr = empty_attr();
     // SAFETY: all fields of the union are integers.
     let ask = unsafe { &mut attr.__bindgen_anon_6 };
-    ask.__bindgen_anon_1 = bpf_attr__bindgen_ty_8__bindgen_ty_1 { prog_id: info.prog_id };
+    ask.__bindgen_anon_1 = bpf_attr__bindgen_ty_8__bindgen_ty_1 { prog_id: id };
     // SAFETY: the call takes no pointers.
-    unsafe { call(bpf_cmd::BPF_PROG_GET_FD_BY_ID, &mut attr) }.context("opening the program of a link")
+    unsafe { call(bpf_cmd::BPF_PROG_GET_FD_BY_ID, &mut attr) }
+        .with_context(|| format!("opening program {id}"))
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use scanguard_common::schema::{MAX_BANS, MAX_PREFIXES};
 
-use super::{Costs, NAME};
+use super::{Costs, NAME, RUNS, TURNS};
 use crate::programs::List;
 use crate::row::{Goal, Judged, Row, Section, Unit};
 use crate::sample::Pairs;
@@ -54,17 +54,19 @@ impl Table {
             Row::compared(&line.name, Unit::Nanos, line.base, &line.pairs, line.judged, line.goal)
         };
         let rows = self.0.into_iter().map(row).collect::<Result<_>>()?;
-        let about = "The same paths with one list of another length: the allowlist, the operator's bans, or the bans that \
+        let about = format!(
+            "The same paths with one list of another length: the allowlist, the operator's bans, or the bans that \
             scanguard made itself; filled at random with neighbours of the first contacts' sources. What asks for a list \
             stands behind a bare look-up of the same source. *Growth* compares the path's own list so long, and the bare \
-            look-up in a list of one entry, with the reverse: so both find the processor's caches as full.";
+            look-up in a list of one entry, with the reverse: so both find the processor's caches as full. All that is compared takes {TURNS} turns of {RUNS} frames in each repetition."
+        );
         let notes = vec![
             format!("the operator's lists have room for {MAX_PREFIXES} entries each"),
             format!(
                 "scanguard's own bans have room for {MAX_BANS}; where there are more, they were given room for them"
             ),
         ];
-        Ok(Section { name: NAME, about: about.to_owned(), rows, notes })
+        Ok(Section { name: NAME, about, rows, notes })
     }
 }
 

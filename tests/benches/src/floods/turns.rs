@@ -1,0 +1,67 @@
+//! XDP programs that drop the same flood by turns, in the link by which scanguard is attached.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{BATCH, Line};
+use crate::cable::{Receiver, Taken};
+use crate::kernel::link::replace;
+
+/// How many turns each takes in a repetition, and how long one is.
+pub(super) const TURNS: u32 = 6;
+pub(super) const TURN: Duration = Duration::from_millis(50);
+/// How long it goes on before it counts, so that nothing is on its way any more that another has dropped.
+const SETTLING: Duration = Duration::from_millis(10);
+
+/// Who takes turns.
+pub(super) struct Contender<'a> {
+    pub(super) name: &'static str,
+    pub(super) program: BorrowedFd<'a>,
+    /// How many packets it says it has dropped.
+    pub(super) counter: Option<&'a dyn Fn() -> Result<u64>>,
+}
+
+/// The rate of each, and by what they count themselves it is made sure that they drop everything.
+pub(super) fn rates<T, const N: usize>(
+    line: &Line<'_>,
+    receiver: &Receiver<T>,
+    link: BorrowedFd<'_>,
+    contenders: &[Contender<'_>; N],
+) -> Result<[f64; N]> {
+    receiver.await_frames(line.cable, line.source)?;
+    let passed = line.cable.segments()?;
+    let before = counts(contenders)?;
+    let mut taken = [Taken::default(); N];
+    for turn in 0..TURNS {
+        let mut order: Vec<_> = contenders.iter().zip(&mut taken).collect();
+        order.rotate_left(turn as usize % N); // so that each comes first
+        for (contender, taken) in order {
+            replace(link, contender.program.as_fd())?;
+            thread::sleep(SETTLING);
+            let more = receiver.take(line.cable, line.source, TURN);
+            *taken += more.with_context(|| format!("measuring {}", contender.name))?;
+        }
+    }
+    let after = counts(contenders)?;
+    let counted = before.into_iter().zip(after);
+    for ((Contender { name, .. }, Taken { packets, .. }), counted) in
+        contenders.iter().zip(taken).zip(counted)
+    {
+        if let (Some(before), Some(after)) = counted {
+            let dropped = after - before;
+            let enough = dropped + BATCH * u64::from(TURNS) >= packets;
+            ensure!(enough, "{name} dropped {dropped} of {packets} packets");
+        }
+    }
+    let passed = line.cable.segments()? - passed;
+    ensure!(passed == 0, "{passed} packets got through");
+    Ok(taken.map(Taken::rate))
+}
+
+fn counts<const N: usize>(contenders: &[Contender<'_>; N]) -> Result<Vec<Option<u64>>> {
+    let count = |contender: &Contender<'_>| contender.counter.map(|count| count()).transpose();
+    contenders.iter().map(count).collect()
+}
