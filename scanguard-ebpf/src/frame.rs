@@ -76,10 +76,14 @@ impl Frame for PacketMemory {
         }
         // SAFETY: `at` is not before the start of the packet because `offset` is not negative, and its `N`
         // bytes end at or before `data_end` by the check above, which is also the one the verifier demands.
-        // Integers have no invalid values. Their alignment is that of the frame, which the kernel places so that the
-        // network header begins at a multiple of four wherever the machine minds; on all others the instruction does not.
+        // Integers have no invalid values. Their alignment is that of the frame: the instruction minds none, and where the
+        // machine does, the verifier refuses it. `read_unaligned` would become a load of each byte.
         Some(unsafe {
-            if N.is_multiple_of(4) {
+            if N.is_multiple_of(8) {
+                let words: [u64; LONGEST / 8] =
+                    core::array::from_fn(|i| if i * 8 < N { (at as *const u64).add(i).read() } else { 0 });
+                core::mem::transmute_copy(&words)
+            } else if N.is_multiple_of(4) {
                 let words: [u32; LONGEST / 4] =
                     core::array::from_fn(|i| if i * 4 < N { (at as *const u32).add(i).read() } else { 0 });
                 core::mem::transmute_copy(&words)

@@ -60,7 +60,7 @@ fn judge(ctx: &XdpContext, frame: &PacketMemory) -> u32 {
     let Some(interface) = InterfaceSlot::new(maps::SLOT.load()) else {
         return act::ABORT; // a fault of ours: the controller wrote a slot that does not exist
     };
-    let cause = match recent::came_in(ctx, interface) {
+    let cause = match recent::came_in(ctx, frame, interface) {
         Some(cause) => cause,
         None => decide_anew(XdpContext::new(ctx.ctx), interface, frame.length()),
     };

@@ -16,8 +16,8 @@ use crate::{act, ledger, maps, report};
 /// The cause for which a frame that comes in, or another of its name, was passed or dropped a moment ago. What is dropped
 /// is not told of by itself.
 #[inline(always)] // asked of every frame: see `glance`
-pub(crate) fn came_in(ctx: &XdpContext, slot: InterfaceSlot) -> Option<Cause> {
-    glance(&PacketMemory::incoming(ctx), Door::Incoming, slot, &Incoming(ctx))
+pub(crate) fn came_in(ctx: &XdpContext, frame: &PacketMemory, slot: InterfaceSlot) -> Option<Cause> {
+    glance(frame, Door::Incoming, slot, &Incoming(ctx))
 }
 
 /// Recalls what was decided of a frame that came in.
@@ -28,7 +28,7 @@ impl Then for Incoming<'_> {
 
     #[inline(always)] // see `glance`
     fn then(&self, glance: &Glance) -> Option<Cause> {
-        let recent = recall(glance, now())?;
+        let recent = recall(glance)?;
         recent.again();
         recent.cause()
     }
@@ -50,7 +50,7 @@ impl Then for Outgoing {
         if !glance.sort()?.keeps(act::LEAVES) {
             return None; // to look where nobody looked lately is a cache miss
         }
-        recall(glance, now())
+        recall(glance)
     }
 }
 
@@ -70,13 +70,12 @@ extern "C" fn scanguard_opened(ctx: *mut xdp_md) -> u32 {
 #[inline(always)] // one frame on the BPF stack less
 fn opened(frame: &PacketMemory, slot: InterfaceSlot) -> Option<Cause> {
     let glance = glance(frame, Door::Incoming, slot, &Look)?;
-    let now = now();
     let may_be_refused = may_be_refused(glance.sender());
-    if may_be_refused && let Some(refused) = recall(&glance, now) {
+    if may_be_refused && let Some(refused) = recall(&glance) {
         refused.again();
         return refused.cause();
     }
-    let cause = recall(&glance.greeting()?, now)?.cause()?;
+    let cause = recall(&glance.greeting()?)?.cause()?;
     if may_be_refused {
         let (source, _) = glance.ends();
         // Whether he is also banned from what is published is not known here.
@@ -140,7 +139,8 @@ pub(crate) fn keep_what_leaves(ctx: &TcContext, slot: InterfaceSlot) {
 }
 
 #[inline(always)] // see `glance`
-fn recall(glance: &Glance, now: Moment) -> Option<&'static mut Recent> {
+fn recall(glance: &Glance) -> Option<&'static mut Recent> {
+    let now = now();
     let recent = place(glance)?;
     recent.is_of(glance.name(), now).then_some(recent)
 }

@@ -144,6 +144,7 @@ const FEWEST: usize = 16;
 const ETHERNET_LENGTH: usize = 14;
 const TAG_LENGTH: usize = 4;
 const IPV4_LENGTH: usize = 20;
+const IPV4_ADDRESSES: usize = 12;
 const IPV6_LENGTH: usize = 40;
 const TCP_LENGTH: usize = 20;
 const UDP_LENGTH: usize = 8;
@@ -169,15 +170,13 @@ impl<F: Frame + ?Sized, T: Then> Seen<'_, F, T> {
     fn ipv4(&self, at: usize) -> Option<T::Found> {
         const NO_OPTIONS: u8 = 0x45;
         let header: [u8; IPV4_LENGTH] = self.frame.read(at)?;
-        let [first, _, l0, l1, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = header;
+        let [first, _, l0, l1, _, _, f0, f1, _, protocol, ..] = header;
         // Neither an offset nor more fragments; the bit that forbids them does not matter.
         if first != NO_OPTIONS || u16::from_ne_bytes([f0 & 0x3f, f1]) != 0 {
             return None;
         }
         let end = at + usize::from(u16::from_be_bytes([l0, l1]));
-        let [source, destination] =
-            [[s0, s1, s2, s3], [d0, d1, d2, d3]].map(u32::from_ne_bytes).map(u64::from);
-        let ends = Ends::V4(source << 32 | destination);
+        let ends = Ends::V4(word(self.frame, at + IPV4_ADDRESSES)?);
         self.transport(IpProtocol(protocol), &Network { ends, at, transport: at + IPV4_LENGTH, end })
     }
 
@@ -246,7 +245,5 @@ impl<F: Frame + ?Sized, T: Then> Seen<'_, F, T> {
 
 #[inline(always)] // as above
 fn word<F: Frame + ?Sized>(frame: &F, at: usize) -> Option<u64> {
-    let [l0, l1, l2, l3, h0, h1, h2, h3] = frame.read(at)?;
-    let [low, high] = [[l0, l1, l2, l3], [h0, h1, h2, h3]].map(u32::from_ne_bytes).map(u64::from);
-    Some(high << 32 | low)
+    Some(u64::from_ne_bytes(frame.read(at)?))
 }

@@ -81,7 +81,7 @@ impl Name {
     pub(super) fn of_anybody(&self) -> Name {
         let [a, _, c, d] = self.ends;
         let ends = match self.family() {
-            Family::V4 => [a & u64::from(u32::MAX), 0, 0, 0],
+            Family::V4 => [a & DESTINATION, 0, 0, 0],
             Family::V6 => [0, 0, c, d],
         };
         let what = self.what & !SORT | Sort::Greeting as u64;
@@ -108,23 +108,25 @@ impl Name {
         if self.what & IPV6 != 0 {
             return (Address::from_words([a, b].map(halves)), Address::from_words([c, d].map(halves)));
         }
-        let [destination, source] = halves(a).map(u32::to_ne_bytes);
+        let [source, destination] = halves(a).map(u32::to_ne_bytes);
         (Address::v4(source), Address::v4(destination))
     }
 }
 
-/// Source and destination as words in the order of memory: over IPv4 the destination in the lower half of one.
+/// Source and destination as words in the order of memory: over IPv4 both in one.
 #[derive(Clone, Copy)]
 pub(super) enum Ends {
     V4(u64),
     V6([u64; 4]),
 }
 
-/// The lower half of a word, and the upper one.
+/// The destination in the only word of IPv4.
+const DESTINATION: u64 = u64::from_ne_bytes([0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+
+/// The halves of a word, in the order of memory.
 fn halves(word: u64) -> [u32; 2] {
-    #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
-    let low = word as u32;
-    [low, (word >> 32) as u32]
+    let [a, b, c, d, e, f, g, h] = word.to_ne_bytes();
+    [[a, b, c, d], [e, f, g, h]].map(u32::from_ne_bytes)
 }
 
 /// Both ports, and the sort of a frame.
@@ -148,9 +150,8 @@ pub(super) fn form(door: Door, is_tagged: bool) -> u64 {
 /// The station that a frame is for, and the slot.
 #[inline(always)] // as above
 pub(super) fn station(mac: [u8; 6], slot: InterfaceSlot) -> u64 {
-    let [m0, m1, m2, m3, m4, m5] = mac;
-    let (first, last) = (u32::from_ne_bytes([m0, m1, m2, m3]), u16::from_ne_bytes([m4, m5]));
-    u64::from(first) | u64::from(last) << 32 | u64::from(slot.number()) << 48
+    let ([m0, m1, m2, m3, m4, m5], [slot, ..]) = (mac, slot.number().to_le_bytes());
+    u64::from_ne_bytes([m0, m1, m2, m3, m4, m5, slot, 0])
 }
 
 // What is constant for a kind of frame is together in the lower half, where it takes one instruction.
