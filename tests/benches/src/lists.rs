@@ -36,16 +36,18 @@ pub const RUNS: u32 = 50_000;
 /// How many turns both sides take in a repetition, one after the other: what happens beside them is then shared.
 const TURNS: u32 = 3;
 
+/// The path that asks for every list, about another source each time.
+const FIRST_CONTACT: (Cause, Sender) = (Cause::ClosedPort, Sender::OneOfACrowd);
+
 impl List {
-    /// The paths that are measured: one that never asks for a list, and two that ask for it: about the same source each
-    /// time, and about another each time.
-    fn paths(self) -> [(Cause, Sender); 3] {
+    /// The paths that are measured beside [`FIRST_CONTACT`]: one that never asks for a list, and one that asks for it
+    /// about the same source each time.
+    fn paths(self) -> [(Cause, Sender); 2] {
         const ESTABLISHED: (Cause, Sender) = (Cause::InConnection, Sender::Client);
-        const FIRST_CONTACT: (Cause, Sender) = (Cause::ClosedPort, Sender::OneOfACrowd);
         match self {
-            List::Allowed => [ESTABLISHED, (Cause::TcpXmas, Sender::Client), FIRST_CONTACT],
-            List::Denied => [ESTABLISHED, (Cause::Denied, Sender::Denied), FIRST_CONTACT],
-            List::Banned => [ESTABLISHED, (Cause::Banned, Sender::Banned), FIRST_CONTACT],
+            List::Allowed => [ESTABLISHED, (Cause::TcpXmas, Sender::Client)],
+            List::Denied => [ESTABLISHED, (Cause::Denied, Sender::Denied)],
+            List::Banned => [ESTABLISHED, (Cause::Banned, Sender::Banned)],
         }
     }
 }
@@ -62,23 +64,20 @@ pub fn measure(lengths: &[u32], repetitions: usize, runs: u32) -> Result<Section
         let mut random = Random::seeded(0x5eed_0006);
         let short = Subject::with(None, &mut random)?;
         let mut trials = Vec::new();
-        for (number, one) in (0..).zip(List::ALL) {
+        for one in List::ALL {
             let mut long = Vec::new();
             for &length in lengths {
                 long.push((length, Subject::with(Some((one, length)), &mut random)?));
             }
-            let paths = one.paths().map(|wanted| find(&ground, wanted));
-            let mut paths = paths.into_iter().collect::<Result<Vec<_>>>()?;
-            for path in &mut paths {
-                // The subject with short lists is the same for all: none of its strangers are to come again soon.
-                path.meet(STRANGERS / 4 * number);
-            }
-            trials.push(Trial { one, long, paths });
+            let paths = one.paths().into_iter().map(|wanted| find(&ground, wanted));
+            trials.push(Trial { one, long, paths: paths.collect::<Result<_>>()? });
         }
+        // One for all lists, because all meet the subject with short ones: none of its strangers are to come again soon.
+        let mut first_contact = find(&ground, FIRST_CONTACT)?;
         let mut table = Table::default();
         for _ in 0..repetitions {
             for trial in &mut trials {
-                trial.repeat(&short, runs, &mut table)?;
+                trial.repeat(&short, &mut first_contact, runs, &mut table)?;
             }
         }
         Ok::<_, anyhow::Error>(table)
@@ -92,7 +91,7 @@ fn find(ground: &Ground, wanted: (Cause, Sender)) -> Result<Path> {
     list(ground)?.into_iter().find(is_wanted).context("a path that is measured")
 }
 
-/// What is measured of one list: every path with every length.
+/// What is measured of one list: every path with every length, and first contacts.
 struct Trial {
     one: List,
     long: Vec<(u32, Subject)>,
@@ -100,8 +99,14 @@ struct Trial {
 }
 
 impl Trial {
-    fn repeat(&mut self, short: &Subject, runs: u32, table: &mut Table) -> Result<()> {
-        for path in &mut self.paths {
+    fn repeat(
+        &mut self,
+        short: &Subject,
+        first_contact: &mut Path,
+        runs: u32,
+        table: &mut Table,
+    ) -> Result<()> {
+        for path in self.paths.iter_mut().chain([first_contact]) {
             let name = path.name();
             let measured = if path.cause == Some(Cause::InConnection) {
                 unchanged(short, &self.long, path, runs, |length, beside| {
@@ -222,6 +227,7 @@ impl Subject {
     /// Brings a crowd about that tries the same port. Who came with an earlier figure has not just come, and would be
     /// pushed out where a crowd is turned away.
     fn gather(&self, look_up: Option<Asked<'_>>, path: &mut Path) -> Result<()> {
+        path.teach(&self.programs)?;
         run(self.front(look_up, path)?.as_fd(), &path.frame(), CROWD)?;
         path.meet(CROWD);
         Ok(())
