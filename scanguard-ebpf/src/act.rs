@@ -12,17 +12,17 @@ pub(crate) const GO_ON: i32 = TC_ACT_UNSPEC;
 /// The cause of what leaves and is no refusal: none of the ingress's counters moves for it.
 pub(crate) const LEAVES: Cause = Cause::InFlow;
 
-/// What XDP does with a packet of this cause.
-pub(crate) fn on_incoming(cause: Cause) -> xdp_action::Type {
-    match cause.action() {
+/// What XDP does with a packet.
+pub(crate) fn on_incoming(action: Action) -> xdp_action::Type {
+    match action {
         Action::Pass => xdp_action::XDP_PASS,
         Action::Drop => xdp_action::XDP_DROP,
     }
 }
 
-/// What tc does with a packet of this cause.
-pub(crate) fn on_outgoing(cause: Cause) -> i32 {
-    match cause.action() {
+/// What tc does with a packet.
+pub(crate) fn on_outgoing(action: Action) -> i32 {
+    match action {
         Action::Pass => GO_ON,
         Action::Drop => TC_ACT_SHOT,
     }

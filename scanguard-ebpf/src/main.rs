@@ -60,13 +60,16 @@ fn judge(ctx: &XdpContext, frame: &PacketMemory) -> u32 {
     let Some(interface) = InterfaceSlot::new(maps::SLOT.load()) else {
         return act::ABORT; // a fault of ours: the controller wrote a slot that does not exist
     };
-    let cause = match recent::came_in(ctx, frame, interface) {
-        Some(cause) => cause,
-        None => decide_anew(XdpContext::new(ctx.ctx), interface, frame.length()),
+    let (cause, action) = match recent::came_in(ctx, frame, interface) {
+        Some(recalled) => recalled,
+        None => {
+            let cause = decide_anew(XdpContext::new(ctx.ctx), interface, frame.length());
+            (cause, cause.action())
+        }
     };
     report::count(interface, cause, frame.length());
     report::say(ctx, interface, cause);
-    act::on_incoming(cause)
+    act::on_incoming(action)
 }
 
 /// Steps 1 to 4 for a frame of so many bytes, and what is kept of them.
@@ -131,7 +134,7 @@ fn scanguard_out(ctx: TcContext) -> i32 {
                 }
                 consequences::of_outgoing(&ctx, reason.kind(), &reason);
                 report::count(interface, cause, frame.length());
-                act::on_outgoing(cause)
+                act::on_outgoing(cause.action())
             }
             None => act::GO_ON,
         },

@@ -1,6 +1,6 @@
 //! What can become of a frame, by its flags alone.
 
-use crate::cause::Cause;
+use crate::cause::{Action, Cause};
 use crate::classify::Class;
 use crate::classify::flags::{TcpFlags, class};
 
@@ -31,6 +31,15 @@ impl Sort {
             Sort::Greeting => matches!(cause, Cause::NewConnection | Cause::ClosedPort),
             Sort::Opening => matches!(cause, Cause::Banned | Cause::BannedNetwork | Cause::Denied),
             Sort::Other => IMPOSSIBLE_CAUSES >> cause.index() & 1 != 0,
+        }
+    }
+
+    /// What becomes of frames of this sort of which something is kept; `None` where that depends on what is kept.
+    pub fn action(self) -> Option<Action> {
+        match self {
+            Sort::Data | Sort::Datagram => Some(Action::Pass),
+            Sort::Other | Sort::Opening => Some(Action::Drop),
+            Sort::Greeting => None,
         }
     }
 
@@ -85,6 +94,15 @@ const _: () = assert!(Cause::ALL.len() <= 64, "each has its bit");
 mod tests {
     use super::*;
     use crate::classify::Part;
+
+    #[test]
+    fn what_is_kept_of_a_sort_has_its_action() {
+        for sort in [Sort::Data, Sort::Datagram, Sort::Other, Sort::Opening] {
+            let kept: Vec<_> = Cause::ALL.iter().filter(|cause| sort.keeps(**cause)).collect();
+            assert!(!kept.is_empty());
+            assert!(kept.iter().all(|cause| Some(cause.action()) == sort.action()), "{sort:?}: {kept:?}");
+        }
+    }
 
     #[test]
     fn flags_are_sorted_as_they_are_classified() {

@@ -94,7 +94,7 @@ fn fins_that_come_after_the_connection_was_forgotten() -> Result<()> {
     let scene = Scene::guarding(&lab.guarded)?;
     let late = forgotten_by_servers(&scene, &lab, |_| Ok(()))?;
     let resets = [&lab.guarded, &lab.outside].map(|host| happened(host, "OutRsts"));
-    drop(late);
+    close(late)?;
     for (host, before) in [&lab.guarded, &lab.outside].into_iter().zip(resets) {
         await_happened(host, "OutRsts", before? + 40).context("they were not told that it is gone")?;
     }
@@ -111,7 +111,7 @@ fn aborts_that_come_after_the_connection_was_forgotten() -> Result<()> {
         client.peek(&mut [0]).context("waiting for what nobody is going to read")?;
     }
     let before = happened(&lab.outside, "TCPAbortOnClose")?;
-    drop(late);
+    close(late)?;
     let aborted = happened(&lab.outside, "TCPAbortOnClose")? - before;
     ensure!(aborted >= 40, "of 40 connections {aborted} had something unread");
     scene.end()
