@@ -44,34 +44,15 @@ const PORT_OFFSET: i16 = 14 + 20 + 2;
 /// Fails where a rival is not installed, and where somebody lets the flood through.
 pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
     let cable = Cable::lay()?;
-    let floor = cable.lab.guarded.within(|| always(Kind::Xdp, XDP_DROP))?;
-    let reader = cable.lab.guarded.within(|| drops_where(PORT_OFFSET, PORT.to_be_bytes()))?;
     let frame = Frame::ipv4(OUTSIDE_V4, GUARDED_V4).tcp(40_000, PORT).flags("FPU").build();
     let source = Source::flood(&cable, frame)?;
-    let xdp_filter = XdpFilter::load(&cable.lab.guarded)?;
-    let told = || told(&cable.lab.guarded, scanguard);
-    let told_by_xdp_filter = || xdp_filter::COUNTER.read(&cable.lab.guarded);
     let mut beside_floor = Pairs::default();
     let mut beside_reader = Pairs::default();
     let mut beside_xdp_filter = Pairs::default();
     let mut beside_rivals: Vec<Pairs> = RIVALS.iter().map(|_| Pairs::default()).collect();
     for _ in 0..repetitions {
         let line = Line { cable: &cable, source: &source };
-        let receiver = guard(&cable, scanguard, EACH_BY_ITSELF)?;
-        let (link, program) = cable.lab.guarded.within(|| open(Path::new(ENTRY)))?;
-        let contenders = [
-            Contender { name: "scanguard", program: program.as_fd(), counter: Some(&told) },
-            Contender { name: "bare drop", program: floor.as_fd(), counter: None },
-            Contender { name: "bare drop by port", program: reader.as_fd(), counter: None },
-            Contender {
-                name: xdp_filter::NAME,
-                program: xdp_filter.program.as_fd(),
-                counter: Some(&told_by_xdp_filter),
-            },
-        ];
-        let [guarded, bare, reading, filtering] = rates(&line, &receiver, link.as_fd(), &contenders)?;
-        drop(link); // scanguard waits for that when it is detached
-        drop(receiver);
+        let [guarded, bare, reading, filtering] = by_turns(&line, scanguard)?;
         beside_floor.push(bare, guarded);
         beside_reader.push(reading, guarded);
         beside_xdp_filter.push(filtering, guarded);
@@ -98,11 +79,37 @@ pub fn measure(scanguard: &Path, repetitions: usize) -> Result<Section> {
          packets in a second of that thread's processor time. Nothing of the flood may reach the host's TCP. A bare drop \
          never reads the frame, which another processor has written; *by port* it reads two bytes of it first. XDP \
          programs take turns of {} ms in the same link, {TURNS} each in a repetition; the kernel's own filters follow, for \
-         {} ms each. All but the bare ones count what they drop, and by that it is made sure that they drop everything.",
+         {} ms each. Each repetition loads all of them anew, because where the kernel puts a program makes a difference. \
+         All but the bare ones count what they drop, and by that it is made sure that they drop everything.",
         TURN.as_millis(),
         SPAN.as_millis(),
     );
     Ok(Section { name: NAME, about, rows, notes: versions(&cable.lab.guarded)? })
+}
+
+/// The rates of XDP programs that are loaded anew: of scanguard, of both bare ones, and of xdp-filter.
+fn by_turns(line: &Line<'_>, scanguard: &Path) -> Result<[f64; 4]> {
+    let host = &line.cable.lab.guarded;
+    let floor = host.within(|| always(Kind::Xdp, XDP_DROP))?;
+    let reader = host.within(|| drops_where(PORT_OFFSET, PORT.to_be_bytes()))?;
+    let xdp_filter = XdpFilter::load(host)?;
+    let receiver = guard(line.cable, scanguard, EACH_BY_ITSELF)?;
+    let (link, program) = host.within(|| open(Path::new(ENTRY)))?;
+    let told = || told(host, scanguard);
+    let told_by_xdp_filter = || xdp_filter::COUNTER.read(host);
+    let contenders = [
+        Contender { name: "scanguard", program: program.as_fd(), counter: Some(&told) },
+        Contender { name: "bare drop", program: floor.as_fd(), counter: None },
+        Contender { name: "bare drop by port", program: reader.as_fd(), counter: None },
+        Contender {
+            name: xdp_filter::NAME,
+            program: xdp_filter.program.as_fd(),
+            counter: Some(&told_by_xdp_filter),
+        },
+    ];
+    let rates = rates(line, &receiver, link.as_fd(), &contenders);
+    drop(link); // scanguard waits for that when it is detached
+    rates
 }
 
 /// The cable, and what keeps it full.
