@@ -146,9 +146,9 @@ pub(crate) fn keep_what_leaves(ctx: &TcContext, slot: InterfaceSlot) {
 
 #[inline(always)] // see `glance`
 fn recall(glance: &Glance) -> Option<&'static mut Recent> {
-    let now = now();
+    let this_while = this_while(); // a call, which had better not come between a look-up and what is done with it
     let recent = place(glance)?;
-    recent.is_of(glance.name(), now).then_some(recent)
+    recent.is_of(glance.name(), Moment::new(this_while, maps::EDITION.read())).then_some(recent)
 }
 
 #[inline(always)] // see `glance`
@@ -172,6 +172,11 @@ fn place(glance: &Glance) -> Option<&'static mut Recent> {
 /// how the kernel was configured.
 #[inline(always)] // see `glance`
 fn now() -> Moment {
+    Moment::new(this_while(), maps::EDITION.read())
+}
+
+#[inline(always)] // see `glance`
+fn this_while() -> u64 {
     const WHILE_LOG2: u32 = 7;
-    Moment::new(ticks() >> WHILE_LOG2, maps::EDITION.read())
+    ticks() >> WHILE_LOG2
 }
