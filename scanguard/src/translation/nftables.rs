@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use nix::errno::Errno;
+use nix::libc::MSG_TRUNC;
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 
 use super::Reason;
@@ -109,6 +110,10 @@ fn full_name(message: &[u8], table: u16, chain: u16) -> Option<String> {
     Some(format!("{family} {} {}", text(attribute(attributes, table)?), text(attribute(attributes, chain)?)))
 }
 
+/// The longest answer that the kernel writes at once, where there is room for it. For each it goes through all objects from
+/// the first one on: the less room, the longer take thousands of rules.
+const LONGEST: usize = 32 << 10;
+
 /// All objects of one sort: each as it stands behind the header of netlink. None where there is no nf_tables.
 fn dump(sort: u16) -> anyhow::Result<Vec<Vec<u8>>> {
     let socket = match netlink::socket(NETLINK_NETFILTER) {
@@ -118,8 +123,11 @@ fn dump(sort: u16) -> anyhow::Result<Vec<Vec<u8>>> {
     };
     socket.send(&request(sort), 0).context("asking by netlink")?;
     let mut objects = Vec::new();
+    let mut answer = Vec::with_capacity(LONGEST);
     loop {
-        let (answer, _) = socket.recv_from_full().context("reading from netlink")?;
+        answer.clear();
+        let length = socket.recv(&mut answer, MSG_TRUNC).context("reading from netlink")?;
+        ensure!(length <= LONGEST, "the kernel answers by netlink with {length} bytes at once");
         for (kind, body) in messages(&answer) {
             match kind {
                 NLMSG_DONE => return Ok(objects),
