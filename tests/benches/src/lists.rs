@@ -21,6 +21,7 @@ use crate::machine;
 use crate::paths::{CROWD, Path, Sender, Shape, list};
 use crate::programs::{Judging, List, Programs, Strangers};
 use crate::row::Section;
+use crate::sample::in_turn;
 
 use self::table::Table;
 
@@ -179,9 +180,7 @@ fn by_turns<const N: usize>(
     }
     let mut means = [0.0; N];
     for turn in 0..TURNS {
-        let mut order: Vec<_> = sides.iter().zip(&mut means).collect();
-        order.rotate_left(turn as usize % N); // so that each comes first
-        for ((subject, asked), mean) in order {
+        for ((subject, asked), mean) in in_turn(turn, sides.iter().zip(&mut means)) {
             *mean += subject.cost(*asked, path, runs)? / f64::from(TURNS);
         }
     }

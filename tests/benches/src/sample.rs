@@ -2,6 +2,15 @@
 
 use serde::Serialize;
 
+/// Those who take turns, in the order of this turn: each time another comes first, so that a machine that gets slower
+/// favours nobody.
+pub(crate) fn in_turn<T>(turn: u32, all: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut all: Vec<T> = all.into_iter().collect();
+    let first = turn as usize % all.len().max(1);
+    all.rotate_left(first);
+    all
+}
+
 /// A figure: the median of its repetitions, and between which values the middle half of them lies.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Figure {

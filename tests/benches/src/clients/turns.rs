@@ -14,6 +14,7 @@ use super::load::Clients;
 use crate::floods::ENTRY;
 use crate::kernel::Program;
 use crate::kernel::link::{attach_at_exit, open, replace};
+use crate::sample::in_turn;
 
 /// How long each side serves in one repetition, in all its turns.
 pub(super) const EACH: Duration = Duration::from_millis(1_500);
@@ -60,16 +61,12 @@ impl Turns<'_> {
     }
 
     /// Lets both sides serve for [`EACH`], in turns so long, and tells what clients got a second: of the bare one, and of
-    /// scanguard. By turns the one or the other comes first, so that a machine that gets slower favours neither.
+    /// scanguard.
     pub(super) fn compare(&mut self, clients: &Clients<'_>, turn: Duration) -> Result<(f64, f64)> {
         let turns = u32::try_from(EACH.as_micros() / turn.as_micros())?;
         let (mut bare, mut guarded) = (0.0, 0.0);
         for number in 0..turns {
-            let mut order = [(Side::Bare, &mut bare), (Side::Guarded, &mut guarded)];
-            if !number.is_multiple_of(2) {
-                order.reverse();
-            }
-            for (side, mean) in order {
+            for (side, mean) in in_turn(number, [(Side::Bare, &mut bare), (Side::Guarded, &mut guarded)]) {
                 self.take(side)?;
                 thread::sleep(SETTLING);
                 *mean += clients.rate(turn)? / f64::from(turns);

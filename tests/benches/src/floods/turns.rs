@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use super::{BATCH, Line};
 use crate::cable::{Receiver, Taken};
 use crate::kernel::link::replace;
+use crate::sample::in_turn;
 
 /// How many turns each takes in a repetition, and how long one is.
 pub(super) const TURNS: u32 = 6;
@@ -35,25 +36,25 @@ pub(super) fn rates<T, const N: usize>(
     let passed = line.cable.segments()?;
     let before = counts(contenders)?;
     let mut taken = [Taken::default(); N];
+    let mut received = [0; N];
     for turn in 0..TURNS {
-        let mut order: Vec<_> = contenders.iter().zip(&mut taken).collect();
-        order.rotate_left(turn as usize % N); // so that each comes first
-        for (contender, taken) in order {
+        for ((contender, taken), received) in
+            in_turn(turn, contenders.iter().zip(&mut taken).zip(&mut received))
+        {
             replace(link, contender.program.as_fd())?;
+            let before = line.cable.received()?;
             thread::sleep(SETTLING);
             let more = receiver.take(line.cable, line.source, TURN);
             *taken += more.with_context(|| format!("measuring {}", contender.name))?;
+            *received += line.cable.received()? - before;
         }
     }
-    let after = counts(contenders)?;
-    let counted = before.into_iter().zip(after);
-    for ((Contender { name, .. }, Taken { packets, .. }), counted) in
-        contenders.iter().zip(taken).zip(counted)
-    {
+    let counted = before.into_iter().zip(counts(contenders)?);
+    for ((Contender { name, .. }, received), counted) in contenders.iter().zip(received).zip(counted) {
         if let (Some(before), Some(after)) = counted {
             let dropped = after - before;
-            let enough = dropped + BATCH * u64::from(TURNS) >= packets;
-            ensure!(enough, "{name} dropped {dropped} of {packets} packets");
+            let enough = dropped + BATCH * u64::from(TURNS) >= received;
+            ensure!(enough, "{name} dropped {dropped} of {received} packets");
         }
     }
     let passed = line.cable.segments()? - passed;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use scanguard_common::schema::{MAX_BANS, MAX_PREFIXES};
 
-use super::{Costs, NAME, RUNS, TURNS};
+use super::{Costs, NAME, TURNS};
 use crate::programs::List;
 use crate::row::{Goal, Judged, Row, Section, Unit};
 use crate::sample::Pairs;
@@ -58,7 +58,8 @@ impl Table {
             "The same paths with one list of another length: the allowlist, the operator's bans, or the bans that \
             scanguard made itself; filled at random with neighbours of the first contacts' sources. What asks for a list \
             stands behind a bare look-up of the same source. *Growth* compares the path's own list so long, and the bare \
-            look-up in a list of one entry, with the reverse: so both find the processor's caches as full. All that is compared takes {TURNS} turns of {RUNS} frames in each repetition."
+            look-up in a list of one entry, with the reverse: so both find the processor's caches as full. All that \
+            is compared takes {TURNS} turns in each repetition."
         );
         let notes = vec![
             format!("the operator's lists have room for {MAX_PREFIXES} entries each"),
