@@ -34,22 +34,22 @@ pub(super) fn rates<T, const N: usize>(
 ) -> Result<[f64; N]> {
     receiver.await_frames(line.cable, line.source)?;
     let passed = line.cable.segments()?;
-    let before = counts(contenders)?;
+    let before = counts(link, contenders)?;
     let mut taken = [Taken::default(); N];
     let mut received = [0; N];
     for turn in 0..TURNS {
         for ((contender, taken), received) in
             in_turn(turn, contenders.iter().zip(&mut taken).zip(&mut received))
         {
+            let before = line.cable.received()?; // who replaces somebody waits, while the new one is at work already
             replace(link, contender.program.as_fd())?;
-            let before = line.cable.received()?;
             thread::sleep(SETTLING);
             let more = receiver.take(line.cable, line.source, TURN);
             *taken += more.with_context(|| format!("measuring {}", contender.name))?;
             *received += line.cable.received()? - before;
         }
     }
-    let counted = before.into_iter().zip(counts(contenders)?);
+    let counted = before.into_iter().zip(counts(link, contenders)?);
     for ((Contender { name, .. }, received), counted) in contenders.iter().zip(received).zip(counted) {
         if let (Some(before), Some(after)) = counted {
             let dropped = after - before;
@@ -62,7 +62,11 @@ pub(super) fn rates<T, const N: usize>(
     Ok(taken.map(Taken::rate))
 }
 
-fn counts<const N: usize>(contenders: &[Contender<'_>; N]) -> Result<Vec<Option<u64>>> {
+/// What each says it has dropped, while it is the turn of one who counts nothing: telling takes as long as a turn.
+fn counts<const N: usize>(link: BorrowedFd<'_>, contenders: &[Contender<'_>; N]) -> Result<Vec<Option<u64>>> {
+    let silent = contenders.iter().find(|contender| contender.counter.is_none());
+    replace(link, silent.context("nobody who counts nothing")?.program.as_fd())?;
+    thread::sleep(SETTLING);
     let count = |contender: &Contender<'_>| contender.counter.map(|count| count()).transpose();
     contenders.iter().map(count).collect()
 }
